@@ -1,0 +1,238 @@
+"""run_round: resolve -> clean -> train -> evaluate -> score -> select, arrays in, arrays out.
+
+Deterministic for a seed; knows no database and no queue. The Celery task, the simulator and the benchmarks all call it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alcore import catalog, cleaning, consensus, evaluation, scoring, selection
+from alcore.checking import require_shape
+from alcore.cleaning import LabelIssue
+from alcore.consensus import Consensus
+from alcore.evaluation import AuditEstimate
+from alcore.protocols import Floats, Ints, Model, Report
+from alcore.selection import Selection
+from alcore.strategies.coldstart import max_herding
+from alcore.strategies.diversity import uncertainty_herding
+
+COVERAGE = "coverage"
+
+
+@dataclass(frozen=True)
+class RoundInput:
+    """What a round sees. Labels lie in 0..K; K is out of scope. Skipped answers are left out.
+
+    features: (items, D) float32, may be memory-mapped. folds: (items,). vote_item, vote_annotator, vote_label:
+    (votes,), of items that may train. open: (items,) may be asked. trusted: (items,) decided by a reviewer.
+    audit_item: (audit,) indices. audit_label: (audit,), -1 where not answered. audit_reporting: (audit,) True for
+    the half that only reports.
+    """
+
+    features: Floats
+    folds: Ints
+    vote_item: Ints
+    vote_annotator: Ints
+    vote_label: Ints
+    open: NDArray[np.bool_]
+    trusted: NDArray[np.bool_]
+    audit_item: Ints
+    audit_label: Ints
+    audit_reporting: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RoundConfig:
+    """How a round is run."""
+
+    labels: int  # K, without out of scope
+    strategy: str = catalog.DEFAULT
+    batch: int = 20
+    random_share: float = 0.1  # keeps the labels representative: 10 to 20 % in the literature
+    seed: int = 0
+    draws: int = 20  # posterior samples for BALD; Gal, Islam & Ghahramani (2017) used 20 to 100
+    cleaning: bool = True
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What a round found. timings: step -> seconds.
+
+    strategy: as used, "coverage" without a model. audit_predictions: (audit,) labels, for later answers to judge.
+    audit: on the reporting half. choice_audit: on the other. resolved: with the model's view in its confidence.
+    """
+
+    selection: Selection
+    strategy: str
+    reason: str
+    resolved: Consensus
+    issues: tuple[LabelIssue, ...]
+    downweighted: int
+    labels_used: int
+    audit_predictions: Ints
+    audit: AuditEstimate
+    choice_audit: AuditEstimate
+    oof_accuracy: float | None
+    notes: tuple[str, ...]
+    timings: dict[str, float]
+
+
+@dataclass
+class _Findings:
+    """What the steps of a round have found so far."""
+
+    resolved: Consensus
+    strategy: str = COVERAGE
+    reason: str = "Chosen so that every item has a similar one among the first questions."
+    issues: tuple[LabelIssue, ...] = ()
+    downweighted: int = 0
+    oof_accuracy: float | None = None
+    notes: list[str] = field(default_factory=list)
+    predictions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Report | None = None) -> RoundResult:
+    """Run one round. `model` is trained in place; `report(step, share)` is called as it goes on.
+
+    Raises ValueError on shapes that do not fit, labels outside 0..K, NaN or an unknown strategy.
+    """
+    _check(data, config)
+    clock = _Clock(report or _silent)
+    with clock.step("resolve"):
+        resolved = consensus.resolve(data.vote_item, data.vote_annotator, data.vote_label, classes=config.labels + 1)
+    found = _Findings(resolved)
+    if len(np.unique(resolved.labels)) < 2:
+        scores = _cover(data, config, clock)
+        found.predictions = np.full(len(data.audit_item), -1, dtype=np.int64)
+        found.notes.append("No model yet: the batch was chosen to cover the pool.")
+    else:
+        _train(data, config, model, found, clock)
+        with clock.step("evaluate"):
+            found.predictions = model.mean_probs(data.features[data.audit_item]).argmax(axis=1).astype(np.int64)
+        with clock.step("score"):
+            scores = scoring.score(data.features, data.open, model, config, report=clock.report)
+    with clock.step("select"):
+        chosen = _select(data, config, scores, found)
+    return _result(data, chosen, found, clock.seconds)
+
+
+def _cover(data: RoundInput, config: RoundConfig, clock: "_Clock") -> Floats:
+    """Without a model: scores that fall in the order in which items cover the pool."""
+    with clock.step("score"):
+        pool = np.flatnonzero(data.open)
+        order = max_herding(np.asarray(data.features[pool]), config.batch, rng=_rng(config, 1))
+    return _falling(pool[order], len(data.open))
+
+
+def _select(data: RoundInput, config: RoundConfig, scores: Floats, found: _Findings) -> Selection:
+    """The batch by falling score, or spread over what scores high where a model gave the scores."""
+    rng = _rng(config, 2)
+    ranks = scores
+    if found.strategy != COVERAGE and catalog.get(found.strategy).needs != "nothing":
+        pool = np.flatnonzero(data.open)
+        ranked = pool[selection.ranking(scores[pool], rng)]
+        labeled = data.features[found.resolved.items]
+        order = uncertainty_herding(data.features, scores, ranked, labeled, batch=config.batch, rng=rng)
+        ranks = _falling(order, len(scores))
+    chosen = selection.select(ranks, data.open, batch=config.batch, random_share=config.random_share, rng=rng)
+    return replace(chosen, scores=scores[chosen.items])
+
+
+def _falling(order: Ints, items: int) -> Floats:
+    """(items,) scores that fall in the given order; far below them all else."""
+    scores = np.full(items, -1e6, dtype=np.float32)
+    scores[order] = -np.arange(len(order), dtype=np.float32)
+    return scores
+
+
+def _train(data: RoundInput, config: RoundConfig, model: Model, found: _Findings, clock: "_Clock") -> None:
+    """Train, look for label issues out of fold, and train again with suspects weighing less."""
+    items, labels = found.resolved.items, found.resolved.labels
+    features, folds = np.asarray(data.features[items]), data.folds[items]
+    even = np.ones(len(folds), dtype=np.float32)
+    with clock.step("train"):
+        model.fit(features, labels, even, folds, classes=config.labels + 1, seed=config.seed)
+        oof = model.out_of_fold_probs(features, folds)
+    found.strategy, found.reason = config.strategy, catalog.get(config.strategy).meaning
+    found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
+    found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
+    if not config.cleaning:
+        return
+    with clock.step("clean"):
+        found.issues, note = cleaning.find_issues(items, labels, oof, folds, trusted=data.trusted[items])
+        found.notes += [note] if note else []
+    if found.issues:
+        suspect = np.isin(items, [issue.item for issue in found.issues])
+        found.downweighted = int(suspect.sum())
+        found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
+        weights = cleaning.weights(labels, oof, suspect)
+        with clock.step("train"):
+            model.fit(features, labels, weights, folds, classes=config.labels + 1, seed=config.seed)
+
+
+def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict[str, float]) -> RoundResult:
+    answered = (data.audit_label >= 0) & (found.predictions >= 0)
+    halves = [answered & data.audit_reporting, answered & ~data.audit_reporting]
+    audit, choice = (evaluation.audit_estimate(found.predictions[half], data.audit_label[half]) for half in halves)
+    return RoundResult(
+        selection=chosen,
+        strategy=found.strategy,
+        reason=found.reason,
+        resolved=found.resolved,
+        issues=found.issues,
+        downweighted=found.downweighted,
+        labels_used=len(found.resolved.items),
+        audit_predictions=found.predictions,
+        audit=audit,
+        choice_audit=choice,
+        oof_accuracy=found.oof_accuracy,
+        notes=tuple(found.notes),
+        timings=dict(seconds),
+    )
+
+
+def _check(data: RoundInput, config: RoundConfig) -> None:
+    catalog.get(config.strategy)
+    if data.features.ndim != 2:
+        raise ValueError(f"features must be (items, D); their shape is {data.features.shape}.")
+    items = (len(data.features),)
+    for name in ("folds", "open", "trusted"):
+        require_shape(name, getattr(data, name), items)
+    for name in ("audit_label", "audit_reporting"):
+        require_shape(name, getattr(data, name), data.audit_item.shape)
+    for name in ("vote_item", "audit_item"):
+        given = getattr(data, name)
+        if given.size and not 0 <= given.min() <= given.max() < items[0]:
+            raise ValueError(f"{name} must lie in 0..{items[0] - 1}; it spans {given.min()}..{given.max()}.")
+    if data.open[data.audit_item].any():
+        raise ValueError("An audit item is marked open: audit items are never chosen by a strategy.")
+    if np.isin(data.vote_item, data.audit_item).any():
+        raise ValueError("A vote is on an audit item: audit items never train.")
+
+
+def _rng(config: RoundConfig, stream: int) -> np.random.Generator:
+    return np.random.default_rng([config.seed, stream])
+
+
+def _silent(step: str, share: float) -> None:
+    """Reports to nobody."""
+
+
+class _Clock:
+    """Says which step has begun, and adds up what each took."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.report(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

@@ -1,0 +1,59 @@
+"""How unsure the model is, by its mean probabilities."""
+
+import numpy as np
+
+from alcore.checking import require_probs
+from alcore.protocols import Floats
+
+
+def random(count: int, rng: np.random.Generator) -> Floats:
+    """Score `count` items by chance: (items,), uniform in [0, 1)."""
+    return rng.random(count, dtype=np.float32)
+
+
+def least_confidence(probs: Floats) -> Floats:
+    """Score each item by one minus the probability of its likeliest label; higher is more worth asking.
+
+    Args:
+        probs: (items, labels); rows sum to 1.
+
+    Raises ValueError on another shape, NaN, infinity, or values outside [0, 1].
+    Source: Lewis & Gale (1994).
+    """
+    require_probs("probs", probs, 2)
+    return np.asarray(1 - probs.max(axis=1), dtype=np.float32)
+
+
+def margin(probs: Floats) -> Floats:
+    """Score each item by how close its two likeliest labels are; higher is more worth asking.
+
+    Args:
+        probs: (items, labels); rows sum to 1.
+
+    Raises ValueError on another shape, NaN, infinity, or values outside [0, 1].
+    Source: Scheffer, Decomain & Wrobel (2001).
+    """
+    require_probs("probs", probs, 2)
+    if probs.shape[1] == 1:
+        return np.zeros(len(probs), dtype=np.float32)
+    best = np.partition(probs, -2, axis=1)[:, -2:]
+    return np.asarray(1 - (best[:, 1] - best[:, 0]), dtype=np.float32)
+
+
+def entropy(probs: Floats) -> Floats:
+    """Score each item by the entropy of its probabilities, in nats; higher is more worth asking.
+
+    Args:
+        probs: (items, labels); rows sum to 1.
+
+    Raises ValueError on another shape, NaN, infinity, or values outside [0, 1].
+    Source: Settles (2009).
+    """
+    require_probs("probs", probs, 2)
+    return entropy_along(probs, axis=1)
+
+
+def entropy_along(probs: Floats, *, axis: int) -> Floats:
+    """Entropy in nats along an axis; 0 log 0 counts as 0."""
+    safe = np.where(probs > 0, probs, 1)
+    return np.asarray(-(probs * np.log(safe)).sum(axis=axis), dtype=np.float32)

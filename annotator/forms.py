@@ -1,0 +1,272 @@
+"""The shape of every input."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.core import signing
+from django.core.exceptions import ValidationError
+
+from alcore.catalog import STRATEGIES
+from annotator.models import Annotation, Item, Label, Project
+
+Outcome = Annotation.Outcome
+FEWEST_LABELS = 2
+LONGEST_LABEL = 200
+LONGEST_SECONDS = 24 * 3600
+ANSWER_SALT = "annotator.answer"
+
+
+def stamp(user: User) -> str:
+    """Says on a form for whom it was made, so that an answer kept past a session goes to no other account."""
+    return signing.dumps(user.pk, salt=ANSWER_SALT)
+
+
+class AnswerForm(forms.Form):
+    """One answer: a label, or an outcome without one."""
+
+    label = forms.IntegerField(required=False)
+    outcome = forms.ChoiceField(choices=Outcome.choices, required=False)
+    lease = forms.UUIDField(error_messages={"required": "The form came without its lease; reload the page."})
+    seconds = forms.FloatField(required=False, min_value=0)
+
+    def __init__(self, labels: list[Label], data: Any) -> None:
+        super().__init__(data)
+        self.labels = {label.pk: label for label in labels}
+
+    def clean_label(self) -> Label | None:
+        chosen = self.cleaned_data["label"]
+        if chosen is not None and chosen not in self.labels:
+            raise ValidationError("This label is not one of the project's.")
+        return self.labels.get(chosen)
+
+    def clean_seconds(self) -> float | None:
+        seconds = self.cleaned_data["seconds"]
+        return seconds if seconds is None else min(seconds, LONGEST_SECONDS)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        cleaned["outcome"] = Outcome.LABEL if cleaned["label"] else cleaned["outcome"]
+        if cleaned["outcome"] not in (Outcome.LABEL, Outcome.OUT_OF_SCOPE, Outcome.SKIPPED):
+            raise ValidationError("Choose a label, out of scope, or skip.")
+        if cleaned["outcome"] == Outcome.LABEL and cleaned["label"] is None:
+            raise ValidationError("Choose a label.")
+        return cleaned
+
+    def answer(self) -> dict[str, Any]:
+        """What labeling.Answer is made of."""
+        return {name: self.cleaned_data[name] for name in ("outcome", "label", "lease", "seconds")}
+
+    def complaint(self) -> str:
+        """The first thing that is wrong, as a sentence."""
+        return next((str(error) for errors in self.errors.values() for error in errors), "")
+
+
+def names_of(text: str) -> list[str]:
+    """One label a line; empty lines and repeats left out, the order kept."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def short_enough(names: list[str]) -> list[str]:
+    if too_long := [name for name in names if len(name) > LONGEST_LABEL]:
+        raise ValidationError(f"A label has at most {LONGEST_LABEL} characters: {too_long[0][:60]}…")
+    return names
+
+
+class LabelsForm(forms.Form):
+    """Labels to append, one a line."""
+
+    names = forms.CharField(
+        label="Labels, one a line",
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="Their order gives the keys 1 to 9 and 0. Labels can be added later, never removed or renamed.",
+    )
+
+    def clean_names(self) -> list[str]:
+        return short_enough(names_of(self.cleaned_data["names"]))
+
+
+class SettingsForm(forms.Form):
+    """What an owner decides about a project."""
+
+    name = forms.CharField(max_length=120)
+    guidelines = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="Shown to annotators beside every item: what each label means, what to do when in doubt.",
+    )
+    strategy = forms.ChoiceField(
+        choices=lambda: [(strategy.key, strategy.title) for strategy in STRATEGIES],
+        help_text="How a round chooses what to ask next.",
+        initial="margin",
+    )
+    batch_size = forms.IntegerField(
+        label="Answers between rounds",
+        min_value=1,
+        max_value=10_000,
+        initial=20,
+        help_text="So many new answers, and the model learns again.",
+    )
+    limit = forms.IntegerField(
+        label="Limit on answers",
+        required=False,
+        min_value=0,
+        max_value=2_000_000_000,
+        help_text="Every answer but a skip counts, from all people together. Empty: no limit.",
+    )
+    cleaning = forms.BooleanField(
+        label="Look for wrong labels on every round",
+        required=False,
+        initial=True,
+        help_text="Suspect answers weigh less in training and are listed for you to decide; nothing is changed.",
+    )
+
+
+class ImportForm(forms.Form):
+    """A file of items and, for a table, which column is what."""
+
+    file = forms.FileField(
+        help_text="CSV or JSON lines (UTF-8, one item a row), or a ZIP of images, with or without folders as labels.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,.ndjson,.json,.zip"}),
+    )
+    id_column = forms.CharField(
+        required=False, max_length=200, help_text="Your own id of a row. A repeated id adds nothing."
+    )
+    text_column = forms.CharField(required=False, max_length=200, help_text="For texts: the column to read.")
+    label_column = forms.CharField(
+        required=False, max_length=200, help_text="Labels known already; they are imported as answers."
+    )
+
+    ignore_folders = forms.BooleanField(
+        label="The folders in a ZIP are no labels", required=False, help_text="Else each folder's name is a label."
+    )
+
+    def options(self) -> dict[str, Any]:
+        """The columns that were named, and whether folders are labels where they are not."""
+        names = ("id_column", "text_column", "label_column")
+        named = {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
+        return {**named, "folders": False} if self.cleaned_data["ignore_folders"] else named
+
+
+class ProjectForm(SettingsForm, ImportForm):
+    """A new project, and the first file for it where there is one."""
+
+    kind = forms.ChoiceField(
+        label="What is labelled", choices=Project.Kind.choices, widget=forms.RadioSelect, initial=Project.Kind.IMAGE
+    )
+    label_names = forms.CharField(
+        label="Labels, one a line",
+        required=False,  # where the file brings them
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="Their order gives the keys 1 to 9 and 0. Labels that the file brings are added. "
+        "“Out of scope” and “skip” are always there beside them.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].required = False
+
+    def clean_label_names(self) -> list[str]:
+        return short_enough(names_of(self.cleaned_data["label_names"]))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if len(cleaned.get("label_names", ())) < FEWEST_LABELS and not self._brings_labels(cleaned):
+            self.add_error("label_names", "Name at least two labels, each on a line of its own.")
+        return cleaned
+
+    @staticmethod
+    def _brings_labels(cleaned: dict[str, Any]) -> bool:
+        """Whether the file may name labels: by a column, or by a ZIP's folders."""
+        file = cleaned.get("file")
+        folders = file and file.name.lower().endswith(".zip") and not cleaned.get("ignore_folders")
+        return bool(folders or (file and cleaned.get("label_column")))
+
+
+class TokenForm(forms.Form):
+    """A new API token."""
+
+    name = forms.CharField(max_length=80, label="What will use it", help_text="For example: nightly export")
+
+
+class DeleteForm(forms.Form):
+    """The project's name, typed by hand."""
+
+    name = forms.CharField(label="Type the project's name")
+
+    def __init__(self, project: Project, data: Any = None) -> None:
+        super().__init__(data)
+        self.project = project
+
+    def clean_name(self) -> str:
+        if self.cleaned_data["name"].strip() != self.project.name:
+            raise ValidationError("This is not the project's name. Nothing was deleted.")
+        return self.project.name
+
+
+class ChoiceForm(forms.Form):
+    """A reviewer's choice: one of the project's labels, or out of scope."""
+
+    choice = forms.CharField()
+
+    def __init__(self, project: Project, data: Any) -> None:
+        super().__init__(data)
+        self.project = project
+
+    def clean_choice(self) -> Label | None:
+        """The label; None stands for out of scope."""
+        choice = self.cleaned_data["choice"]
+        if choice == Outcome.OUT_OF_SCOPE:
+            return None
+        label = self.project.labels.filter(pk=choice).first() if choice.isdecimal() and len(choice) < 19 else None
+        if label is None:
+            raise ValidationError("Choose one of the project's labels, or out of scope.")
+        return label
+
+    def decision(self) -> dict[str, Any]:
+        """What labeling.revise takes."""
+        label = self.cleaned_data["choice"]
+        return {"outcome": Outcome.LABEL if label else Outcome.OUT_OF_SCOPE, "label": label}
+
+
+class ItemSearchForm(forms.Form):
+    """What a table of items is narrowed by; all of it may be left out."""
+
+    q = forms.CharField(label="Id or text", required=False, max_length=200, strip=True)
+    outcome = forms.ChoiceField(
+        label="State",
+        required=False,
+        choices=[
+            ("", "Any"),
+            (Item.Outcome.LABEL, "Labelled"),
+            (Item.Outcome.OUT_OF_SCOPE, "Out of scope"),
+            (Item.State.UNASKED, "Not asked yet"),
+            (Item.State.ASKED, "Asked, no answer yet"),
+            (Item.State.SKIPPED, "Skipped by everyone asked"),
+        ],
+    )
+    label = forms.ModelChoiceField(Label.objects.none(), required=False, empty_label="Any")
+    person = forms.TypedChoiceField(label="Answered by", required=False, coerce=int, empty_value=None)
+    round = forms.IntegerField(label="Round", required=False, min_value=1, max_value=1_000_000)
+    after = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, project: Project, people: list[tuple[int, str]], data: Any) -> None:
+        super().__init__(data)
+        label, person = self.fields["label"], self.fields["person"]
+        assert isinstance(label, forms.ModelChoiceField)  # noqa: S101
+        assert isinstance(person, forms.ChoiceField)  # noqa: S101
+        label.queryset = project.labels.all()
+        person.choices = [("", "Anyone"), *people]
+
+
+class AccountForm(UserCreationForm):  # type: ignore[type-arg]
+    """A new account, made by somebody who follows an invitation."""
+
+    class Meta:
+        model = User
+        fields = ("username",)
+        widgets = {"username": forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"})}

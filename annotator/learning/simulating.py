@@ -1,0 +1,163 @@
+"""Play strategies against known labels, side by side and seed by seed, and say what each bought."""
+
+import json
+import multiprocessing
+import os
+import platform
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from alcore import evaluation
+from alcore.simulation import Plan, Run, simulate
+from annotator.learning import datasets
+from annotator.learning.datasets import Columns, Dataset
+from models_zoo import device
+from models_zoo.heads import Ensemble
+
+PACKAGES = ("numpy", "torch", "scikit-learn", "cleanlab", "baal")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to compare, as asked on the command line."""
+
+    data: str
+    columns: Columns
+    strategies: tuple[str, ...]
+    seeds: int
+    batch: int
+    budget: int
+    cleaning: tuple[bool, ...]
+    noise: float = 0.0
+    limit: int | None = None
+    jobs: int = 1
+
+
+def compare(wish: Wish, progress: Callable[[int, int], None]) -> list[Run]:
+    """Run every strategy with every seed; seeds share their pool, test items and noise, so runs pair up."""
+    dataset = datasets.read(wish.data, wish.columns)
+    plans = [
+        Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise)
+        for seed in range(wish.seeds)
+        for strategy in wish.strategies
+        for cleaning in wish.cleaning
+    ]
+    runs = []
+    for run in _play_all(dataset, plans, wish):
+        runs.append(run)
+        progress(len(runs), len(plans))
+    return sorted(runs, key=lambda run: (wish.strategies.index(run.strategy), not run.cleaning, run.seed))
+
+
+def summarize(runs: list[Run], baseline: str = "random") -> dict[str, Any]:
+    """Per arm: final accuracy and area under the curve with intervals, and against random, paired by seed."""
+    arms = _arms(runs)
+    areas = {arm: np.array([area(run) for run in found]) for arm, found in arms.items()}
+    summary: dict[str, Any] = {}
+    for arm, found in arms.items():
+        final = np.array([run.accuracy[-1] for run in found])
+        entry = {"final_accuracy": _interval(final), "area": _interval(areas[arm]), "seeds": len(found)}
+        against = (baseline, arm[1])
+        if arm[0] != baseline and against in arms:
+            entry["area_minus_random"] = asdict(evaluation.paired_difference(areas[arm], areas[against]))
+            entry["labels_saved"] = saved(found, arms[against])
+        if not arm[1] and (arm[0], True) in arms:
+            change = evaluation.paired_difference(areas[(arm[0], True)], areas[arm])
+            entry["area_cleaning_on_minus_off"] = asdict(change)
+        summary[name_of(arm, arms)] = entry
+    return summary
+
+
+def saved(runs: list[Run], baseline: list[Run]) -> dict[str, float | int | None]:
+    """Labels that reach random's own final accuracy, on the mean curves, against those that random spent."""
+    target = float(np.mean([run.accuracy[-1] for run in baseline]))
+    spent = float(np.mean([run.labels[-1] for run in baseline]))
+    curve = np.mean([run.accuracy for run in runs], axis=0)
+    reached = evaluation.labels_to_reach(np.array(runs[0].labels, dtype=float), curve, target)
+    found = bool(np.isfinite(reached))
+    return {
+        "accuracy": round(target, 4),
+        "random_labels": spent,
+        "labels": round(reached, 1) if found else None,
+        "share_saved": round(1 - reached / spent, 3) if found else None,
+    }
+
+
+def area(run: Run) -> float:
+    return evaluation.area_under_curve(np.array(run.labels, dtype=float), np.array(run.accuracy))
+
+
+def curve(runs: list[Run]) -> list[tuple[int, float, float, float]]:
+    """Labels, mean accuracy, low and high (95 % over seeds) of one arm."""
+    table = np.array([run.accuracy for run in runs])
+    return [(spent, *evaluation.mean_interval(table[:, at])) for at, spent in enumerate(runs[0].labels)]
+
+
+def arms_of(runs: list[Run]) -> dict[str, list[Run]]:
+    arms = _arms(runs)
+    return {name_of(arm, arms): found for arm, found in arms.items()}
+
+
+def report(wish: Wish, runs: list[Run]) -> str:
+    """The JSON: runs, summary, and what machine, versions and settings made them."""
+    return json.dumps(
+        {
+            "runs": [asdict(run) for run in runs],
+            "summary": summarize(runs),
+            "config": asdict(wish),
+            "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+            "versions": {name: metadata.version(name) for name in PACKAGES},
+        },
+        indent=1,
+    )
+
+
+def name_of(arm: tuple[str, bool], arms: dict[tuple[str, bool], list[Run]]) -> str:
+    """The strategy's key; with "cleaning on" or "off" where both were run."""
+    if len({cleaning for _, cleaning in arms}) == 1:
+        return arm[0]
+    return f"{arm[0]}, cleaning {'on' if arm[1] else 'off'}"
+
+
+def _arms(runs: list[Run]) -> dict[tuple[str, bool], list[Run]]:
+    arms: dict[tuple[str, bool], list[Run]] = {}
+    for run in runs:
+        arms.setdefault((run.strategy, run.cleaning), []).append(run)
+    return arms
+
+
+def _interval(values: Any) -> dict[str, float]:
+    mean, low, high = evaluation.mean_interval(values)
+    return {"mean": mean, "low": low, "high": high}
+
+
+def _play_all(dataset: Dataset, plans: list[Plan], wish: Wish) -> Iterator[Run]:
+    if wish.jobs == 1:
+        device.use_threads(1)
+        yield from (_play(dataset, plan, wish.limit) for plan in plans)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(wish.jobs, context, _take_dataset, (dataset, wish.limit)) as pool:
+        for done in as_completed([pool.submit(_play_taken, plan) for plan in plans]):
+            yield done.result()
+
+
+def _play(dataset: Dataset, plan: Plan, limit: int | None) -> Run:
+    return simulate(dataset.task(plan.seed, limit), plan, Ensemble())
+
+
+_taken: dict[str, Any] = {}  # in a helper process: the data set that it was started with
+
+
+def _take_dataset(dataset: Dataset, limit: int | None) -> None:
+    device.use_threads(1)
+    _taken.update(dataset=dataset, limit=limit)
+
+
+def _play_taken(plan: Plan) -> Run:
+    return _play(_taken["dataset"], plan, _taken["limit"])

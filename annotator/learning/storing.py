@@ -1,0 +1,200 @@
+"""Arrays -> rows: what a round found out, stored in pieces and published by one short last transaction."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from alcore.rounds import RoundResult
+from annotator import budgeting, serving
+from annotator.learning.loading import Pool
+from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Query, Round
+
+PIECE = 200  # rows to a write transaction, which stays under 50 ms
+RANK_STEP = 10  # leaves room between ranks for the audit's queries
+AUDIT_EVERY = round(1 / AUDIT_SHARE)
+NOTICEABLE = 0.01  # a change of confidence worth a write
+
+
+class AttemptLostError(Exception):
+    """Another attempt at this round has begun; this one must not store anything (promise 5)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished computation on its way into the database."""
+
+    round: Round
+    pool: Pool
+    result: RoundResult
+    sequence: int
+    timings: dict[str, float]
+    began: float  # time.perf_counter() when storing began
+
+
+def store(outcome: Outcome) -> None:
+    """Store a round's result once: nothing if another attempt took over."""
+    _store_confidences(outcome)
+    with transaction.atomic():
+        budget = budgeting.locked(outcome.round.project_id)
+        found = _still_ours(outcome.round)
+        issues = _store_issues(outcome)
+        made = _store_queries(outcome, budget)
+        budget.save()
+        _publish(found, outcome, issues=issues, made=made)
+
+
+def _still_ours(attempt: Round) -> Round:
+    found = Round.objects.select_for_update().get(pk=attempt.pk)
+    if found.state != Round.State.RUNNING or found.attempt != attempt.attempt:
+        raise AttemptLostError
+    return found
+
+
+def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
+    result = outcome.result
+    found.state = Round.State.DONE
+    found.step, found.progress = "", 1.0
+    found.used_strategy = result.strategy
+    found.sequence = outcome.sequence
+    timings = {**outcome.timings, "store": time.perf_counter() - outcome.began}
+    found.timings = {name: round(seconds, 3) for name, seconds in timings.items()}
+    found.labels_used = result.labels_used
+    found.issues_found = issues
+    found.downweighted = result.downweighted
+    found.queries_made = made
+    found.notes = list(result.notes)
+    found.finished_at = timezone.now()
+    found.save()
+
+
+def _store_queries(outcome: Outcome, budget: Budget) -> int:
+    """Replace what is open of earlier batches by the new batch, with the audit's share between."""
+    project = outcome.round.project
+    _withdraw_open(project, budget)
+    chosen = _new_queries(outcome)
+    Query.objects.bulk_create(chosen)
+    asked = [query.item_id for query in chosen]
+    Item.objects.filter(id__in=asked).update(state=Item.State.ASKED)
+    budget.unasked -= len(asked)
+    _interleave_audit(project, budget, len(chosen))
+    return len(chosen)
+
+
+def _withdraw_open(project: Project, budget: Budget) -> None:
+    earlier = project.queries.open().filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM])
+    items = list(earlier.values_list("item_id", flat=True))
+    earlier.update(state=Query.State.WITHDRAWN)
+    Item.objects.filter(id__in=items).update(state=Item.State.UNASKED)
+    budget.unasked += len(items)
+
+
+def _new_queries(outcome: Outcome) -> list[Query]:
+    """Queries for the chosen items that are still unasked: people went on while the round was computed."""
+    selection = outcome.result.selection
+    ids = outcome.pool.ids[selection.items]
+    unasked = set(Item.objects.unasked().filter(id__in=ids.tolist()).values_list("id", flat=True))
+    ranks = [rank for rank, item_id in enumerate(ids.tolist()) if item_id in unasked]
+    return [_query(outcome, rank, place) for place, rank in enumerate(ranks, start=1)]
+
+
+def _query(outcome: Outcome, index: int, place: int) -> Query:
+    selection, result = outcome.result.selection, outcome.result
+    is_random = str(selection.draw[index]) == Query.Draw.RANDOM
+    return Query(
+        project=outcome.round.project,
+        round=outcome.round,
+        item_id=int(outcome.pool.ids[selection.items[index]]),
+        draw=Query.Draw.RANDOM if is_random else Query.Draw.RANKED,
+        strategy="random" if is_random else result.strategy,
+        reason=_reason(outcome, is_random, place),
+        score=_finite(selection.scores[index]),
+        rank=place * RANK_STEP,
+        probability=_finite(selection.probability[index]) if is_random else None,
+        draw_step=int(selection.step[index]) if is_random else None,
+        pool_size=int(selection.pool_size[index]) if is_random else None,
+    )
+
+
+def _reason(outcome: Outcome, is_random: bool, place: int) -> str:
+    number = outcome.round.number
+    if is_random:
+        return f"Drawn at random by round {number}, to keep the labels representative."
+    return f"Round {number} ranked it number {place}: {outcome.result.reason}"[:200]
+
+
+def _interleave_audit(project: Project, budget: Budget, chosen: int) -> None:
+    """Every fifth question is the audit's, as long as it has items; those still open keep their turn."""
+    places = range(AUDIT_EVERY - 1, chosen + 1, AUDIT_EVERY - 1)
+    waiting = list(project.queries.open().filter(draw=Query.Draw.AUDIT).order_by("rank", "id"))
+    for place in places:
+        rank = place * RANK_STEP + RANK_STEP // 2
+        if waiting:
+            Query.objects.filter(pk=waiting.pop(0).pk).update(rank=rank)
+        elif serving.open_audit_query(project, budget, rank=rank) is None:
+            return
+
+
+def _store_issues(outcome: Outcome) -> int:
+    """Raise this round's label issues and dismiss open ones that look right now; returns how many are new."""
+    found = _suspects(outcome)
+    still = LabelIssue.objects.filter(project=outcome.round.project, state=LabelIssue.State.OPEN)
+    still.exclude(annotation_id__in=found).update(state=LabelIssue.State.DISMISSED, decided_at=timezone.now())
+    decided = LabelIssue.objects.filter(annotation_id__in=found).exclude(state=LabelIssue.State.DISMISSED)
+    known = set(decided.values_list("annotation_id", flat=True))
+    new = [issue for annotation, issue in found.items() if annotation not in known]
+    LabelIssue.objects.bulk_create(new)
+    return len(new)
+
+
+def _suspects(outcome: Outcome) -> dict[int, LabelIssue]:
+    """Annotation id -> issue, for the current annotations that say what their issue suspects."""
+    pool, project = outcome.pool, outcome.round.project
+    by_item = {int(pool.ids[issue.item]): issue for issue in outcome.result.issues}
+    said = Annotation.objects.current().filter(project=project, item_id__in=list(by_item))
+    found = {}
+    for annotation in said.exclude(outcome=Annotation.Outcome.SKIPPED):
+        issue = by_item[annotation.item_id]
+        if annotation.label_id == pool.label_id(issue.given):
+            found[annotation.pk] = LabelIssue(
+                project=project,
+                item_id=annotation.item_id,
+                annotation=annotation,
+                round=outcome.round,
+                given_id=pool.label_id(issue.given),
+                expected_id=pool.label_id(issue.expected),
+                quality=float(issue.quality),
+            )
+    return found
+
+
+def _store_confidences(outcome: Outcome) -> None:
+    """The model's view of each resolved label, in pieces; a review's decision keeps its own confidence."""
+    resolved = outcome.result.resolved
+    ids = outcome.pool.ids[resolved.items].tolist()
+    rows = list(zip(ids, resolved.labels.tolist(), resolved.confidence.tolist(), strict=True))
+    for start in range(0, len(rows), PIECE):
+        _update_confidences(outcome.pool, {item: seen for item, *seen in rows[start : start + PIECE]})
+
+
+def _update_confidences(pool: Pool, seen: dict[int, list[Any]]) -> None:
+    with transaction.atomic():
+        Item.objects.bulk_update(_changed(pool, seen), ["confidence", "confidence_source"])
+
+
+def _changed(pool: Pool, seen: dict[int, list[Any]]) -> list[Item]:
+    changed = []
+    for item in Item.objects.filter(id__in=list(seen), confidence_source__in=["votes", "model"]):
+        label, confidence = seen[item.pk]
+        same = item.label_id == pool.label_id(label)
+        if same and abs((item.confidence or 0) - confidence) > NOTICEABLE:
+            item.confidence, item.confidence_source = confidence, "model"
+            changed.append(item)
+    return changed
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,154 @@
+"""Projects and who may do what in them: create, change, invite, join, tokens, pause, archive, delete."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from annotator import access, budgeting, serving
+from annotator.errors import InvalidInputError, NotFoundError, RefusedError
+from annotator.models import ApiToken, Budget, Invitation, Label, Membership, Project
+
+State = Project.State
+Role = Membership.Role
+# what an owner may do with a project's state: action -> (from, to)
+MOVES: dict[str, tuple[tuple[str, ...], str]] = {
+    "pause": ((State.ACTIVE,), State.PAUSED),
+    "resume": ((State.PAUSED, State.ARCHIVED), State.ACTIVE),
+    "archive": ((State.ACTIVE, State.PAUSED), State.ARCHIVED),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an owner decides about a project; the defaults are a new project's."""
+
+    name: str
+    guidelines: str = ""
+    strategy: str = "margin"
+    batch_size: int = 20
+    cleaning: bool = True
+    limit: int | None = None  # answers; None: no limit
+
+
+def create_project(owner: User, settings: Settings, *, kind: str, label_names: Sequence[str]) -> Project:
+    """A project with its labels, its budget and its owner."""
+    with transaction.atomic():
+        project = Project.objects.create(
+            slug=_free_slug(settings.name),
+            name=settings.name,
+            kind=kind,
+            guidelines=settings.guidelines,
+            strategy=settings.strategy,
+            batch_size=settings.batch_size,
+            cleaning=settings.cleaning,
+        )
+        Budget.objects.create(project=project, limit=settings.limit)
+        Membership.objects.create(project=project, user=owner, role=Role.OWNER)
+        add_labels(project, label_names)
+        return project
+
+
+def _free_slug(name: str) -> str:
+    """A slug that is neither taken nor the address of the page for new projects."""
+    slug = Project.free_slug(name)
+    return slug if slug != "new" else Project.free_slug("new-project")
+
+
+def change_settings(project: Project, settings: Settings) -> None:
+    """Put new settings in place; the next round uses them."""
+    with transaction.atomic():
+        budgeting.set_limit(project, settings.limit)
+        project.name = settings.name
+        project.guidelines = settings.guidelines
+        project.strategy = settings.strategy
+        project.batch_size = settings.batch_size
+        project.cleaning = settings.cleaning
+        project.save(update_fields=["name", "guidelines", "strategy", "batch_size", "cleaning"])
+
+
+def add_labels(project: Project, names: Sequence[str]) -> None:
+    """Append labels. Existing ones keep their place, and so their key."""
+    with transaction.atomic():
+        budgeting.locked(project.pk)  # so that two owners do not take the same position
+        known = set(project.labels.values_list("name", flat=True))
+        if taken := [name for name in names if name in known]:
+            raise InvalidInputError(f"The project has this label already: {', '.join(taken)}.")
+        last = project.labels.aggregate(last=Max("position"))["last"]
+        start = 0 if last is None else last + 1
+        Label.objects.bulk_create(
+            Label(project=project, name=name, position=start + place) for place, name in enumerate(names)
+        )
+
+
+def move(project: Project, action: str) -> None:
+    """Pause, resume or archive."""
+    if action not in MOVES:
+        raise InvalidInputError("Choose pause, resume or archive.")
+    before, after = MOVES[action]
+    if not Project.objects.filter(pk=project.pk, state__in=before).update(state=after):
+        raise RefusedError(f"This project is {project.get_state_display().lower()}; it cannot {action} now.")
+    project.state = after
+
+
+def delete(project: Project) -> None:
+    """Take the project out of everybody's sight; the caller sends the worker that removes its rows and files."""
+    Project.objects.filter(pk=project.pk).update(state=State.DELETED)
+
+
+def people(project: Project) -> QuerySet[Membership]:
+    return project.memberships.select_related("user").order_by("joined_at", "id")
+
+
+def invitations(project: Project) -> QuerySet[Invitation]:
+    """Links that still let people in."""
+    return project.invitations.filter(withdrawn_at__isnull=True).order_by("-id")
+
+
+def tokens(project: Project) -> QuerySet[ApiToken]:
+    """API tokens that still open the project."""
+    return project.tokens.filter(revoked_at__isnull=True).order_by("-id")
+
+
+def invite(project: Project, *, by: User) -> Invitation:
+    return Invitation.objects.create(project=project, created_by=by)
+
+
+def withdraw_invitation(project: Project, invitation_id: int) -> None:
+    """The link lets nobody in any more; who joined by it stays."""
+    if not invitations(project).filter(pk=invitation_id).update(withdrawn_at=timezone.now()):
+        raise NotFoundError("There is no such invitation.")
+
+
+def join(invitation: Invitation, user: User) -> Membership:
+    """Make the person an annotator; who is a member already keeps their role."""
+    membership, _ = Membership.objects.get_or_create(
+        project=invitation.project, user=user, defaults={"role": Role.ANNOTATOR}
+    )
+    return membership
+
+
+def remove_person(project: Project, user_id: int) -> None:
+    """End an annotator's membership and give back what they hold; their answers stay."""
+    membership = people(project).filter(user_id=user_id, role=Role.ANNOTATOR).first()
+    if membership is None:
+        raise NotFoundError("There is no such annotator in this project.")
+    with transaction.atomic():
+        serving.release_held(project, membership.user)
+        membership.delete()
+
+
+def create_token(project: Project, name: str, *, by: User) -> str:
+    """A new API token's secret. It is kept nowhere: only its digest is."""
+    secret = secrets.token_urlsafe(32)
+    ApiToken.objects.create(project=project, name=name, digest=access.token_digest(secret), created_by=by)
+    return secret
+
+
+def revoke_token(project: Project, token_id: int) -> None:
+    if not tokens(project).filter(pk=token_id).update(revoked_at=timezone.now()):
+        raise NotFoundError("There is no such token.")

@@ -1,0 +1,25 @@
+"""The data model, by subject; import the classes from here."""
+
+from annotator.models.annotations import Annotation, LabelIssue, Query
+from annotator.models.budgets import Budget
+from annotator.models.items import FOLDS, Import, Item
+from annotator.models.projects import AUDIT_SHARE, ApiToken, Invitation, Label, Membership, Project
+from annotator.models.rounds import Round, Worker
+
+__all__ = [
+    "AUDIT_SHARE",
+    "FOLDS",
+    "Annotation",
+    "ApiToken",
+    "Budget",
+    "Import",
+    "Invitation",
+    "Item",
+    "Label",
+    "LabelIssue",
+    "Membership",
+    "Project",
+    "Query",
+    "Round",
+    "Worker",
+]

@@ -1,0 +1,149 @@
+"""Projects, their labels and their people."""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.utils.text import slugify
+
+AUDIT_SHARE = 0.2  # of the questions asked, while the audit has items left
+
+
+def _seed() -> int:
+    return secrets.randbelow(2**31)
+
+
+def _invitation_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def of(self, user_id: int) -> "ProjectQuerySet":
+        """Projects that the person belongs to."""
+        return self.filter(memberships__user_id=user_id).exclude(state=Project.State.DELETED)
+
+
+class Project(models.Model):
+    """One labelling job: items of one kind, a label set, a strategy and a limit on answers."""
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", "Images"
+        TEXT = "text", "Texts"
+        TABLE = "table", "Table rows"
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+        ARCHIVED = "archived", "Archived"
+        DELETED = "deleted", "Being deleted"
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    guidelines = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    strategy = models.CharField(max_length=40, default="margin")
+    batch_size = models.PositiveIntegerField(default=20)
+    random_share = models.FloatField(default=0.1)
+    cleaning = models.BooleanField(default=True)
+    seed = models.PositiveIntegerField(default=_seed)
+    item_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(batch_size__gte=1), name="project_batch_at_least_one"),
+            models.CheckConstraint(
+                condition=models.Q(random_share__gte=0) & models.Q(random_share__lte=1),
+                name="project_random_share",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == self.State.ACTIVE
+
+    @classmethod
+    def free_slug(cls, name: str) -> str:
+        """A slug made of the name that no project has yet."""
+        stem = slugify(name)[:70] or "project"
+        slug, number = stem, 1
+        while cls.objects.filter(slug=slug).exists():
+            number += 1
+            slug = f"{stem}-{number}"
+        return slug
+
+
+class Label(models.Model):
+    """A class one may choose; its position gives the key that types it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="labels")
+    name = models.CharField(max_length=200)
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="label_name_once"),
+            models.UniqueConstraint(fields=["project", "position"], name="label_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def key(self) -> str:
+        """The key that chooses this label: 1-9, then 0; none beyond ten."""
+        return "1234567890"[self.position] if self.position < 10 else ""
+
+
+class Membership(models.Model):
+    """A person's place in a project."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ANNOTATOR = "annotator", "Annotator"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    joined_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}"
+
+
+class Invitation(models.Model):
+    """A link by which people join as annotators until its owner withdraws it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
+    token = models.CharField(max_length=64, unique=True, default=_invitation_token)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invitation to {self.project}"
+
+
+class ApiToken(models.Model):
+    """A program's right to read a project's labels; only its hash is kept."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=80)
+    digest = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

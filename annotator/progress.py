@@ -1,0 +1,253 @@
+"""Figures for the pages: how far a project is, how good the model is, who labelled how much."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from annotator import scheduling
+from annotator.models import Annotation, Budget, Import, Item, LabelIssue, Membership, Project, Round
+from annotator.serving import ENOUGH_TO_SAY
+
+ROUNDS_SHOWN = 6
+IMPORTS_SHOWN = 5
+Outcome = Annotation.Outcome
+
+
+@dataclass(frozen=True)
+class Bar:
+    """How far the batch and the budget are; the same cost at any number of items (promise 7)."""
+
+    settled: int
+    limit: int | None
+    items: int
+    batch_done: int
+    batch_size: int
+    learning: Round | None
+
+    @property
+    def total(self) -> int:
+        """What the project's bar fills up to: the limit, else the items."""
+        return self.items if self.limit is None else self.limit
+
+
+def bar(project: Project) -> Bar:
+    budget = Budget.objects.get(project_id=project.pk)
+    rounds = list(project.rounds.exclude(state=Round.State.FAILED).order_by("-number")[:2])
+    learning = next((found for found in rounds if found.state != Round.State.DONE), None)
+    # a round that waits has not noted yet which answers it saw
+    seen = next((found.sequence for found in rounds if found.sequence), 0)
+    return Bar(
+        settled=budget.settled,
+        limit=budget.limit,
+        items=project.item_count,
+        batch_done=min(budget.sequence - seen, project.batch_size),
+        batch_size=project.batch_size,
+        learning=learning,
+    )
+
+
+@dataclass(frozen=True)
+class Card:
+    """One project in a person's list."""
+
+    project: Project
+    is_owner: bool
+    settled: int
+    total: int
+
+
+def cards(user: User) -> list[Card]:
+    """The person's projects, newest first."""
+    memberships = (
+        Membership.objects.filter(user=user)
+        .exclude(project__state=Project.State.DELETED)
+        .select_related("project__budget")
+        .order_by("-project__created_at")
+    )
+    return [_card(membership) for membership in memberships]
+
+
+def _card(membership: Membership) -> Card:
+    project, budget = membership.project, membership.project.budget
+    total = project.item_count if budget.limit is None else budget.limit
+    return Card(project, membership.role == Membership.Role.OWNER, budget.settled, total)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A name and how often it occurs."""
+
+    name: str
+    count: int
+    key: str = ""
+
+
+def label_counts(project: Project) -> list[Tally]:
+    """Resolved labels by how often they occur, in the labels' order; out of scope last."""
+    found = project.items.exclude(outcome=Item.Outcome.NONE).values_list("label_id").annotate(count=Count("id"))
+    counts = dict(found.order_by())
+    rows = [Tally(label.name, counts.get(label.pk, 0), str(label.pk)) for label in project.labels.all()]
+    return [*rows, Tally("Out of scope", counts.get(None, 0), "out_of_scope")]
+
+
+@dataclass(frozen=True)
+class PersonCount:
+    """What one person gave."""
+
+    name: str
+    answers: int
+    skips: int
+    undone: int
+    id: int
+
+
+def person_counts(project: Project) -> list[PersonCount]:
+    """Who answered how much, the busiest first. An undo takes one answer or skip away."""
+    undone = Q(outcome=Outcome.UNDONE)
+    rows = (
+        project.annotations.filter(source=Annotation.Source.ANSWER)
+        .values("annotator_id", "annotator__username")
+        .annotate(
+            answers=Count("id", filter=Q(outcome__in=[Outcome.LABEL, Outcome.OUT_OF_SCOPE])),
+            skips=Count("id", filter=Q(outcome=Outcome.SKIPPED)),
+            undone=Count("id", filter=undone),
+            undone_skips=Count("id", filter=undone & Q(supersedes__outcome=Outcome.SKIPPED)),
+        )
+        .order_by("-answers")
+    )
+    return [
+        PersonCount(
+            name=row["annotator__username"],
+            answers=row["answers"] - row["undone"] + row["undone_skips"],
+            skips=row["skips"] - row["undone_skips"],
+            undone=row["undone"],
+            id=row["annotator_id"],
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The latest honest estimate, or how far it is from one."""
+
+    answered: int
+    needed: int = ENOUGH_TO_SAY
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def missing(self) -> int:
+        return max(self.needed - self.answered, 0)
+
+
+def accuracy(rounds: Iterable[Round]) -> Accuracy:
+    """Of the newest finished round; nothing below 30 answers of the reporting half."""
+    latest = next((found for found in rounds if found.state == Round.State.DONE), None)
+    if latest is None or not _can_say(latest):
+        return Accuracy(answered=latest.audit_answered if latest else 0)
+    return Accuracy(latest.audit_answered, ENOUGH_TO_SAY, latest.accuracy, latest.accuracy_low, latest.accuracy_high)
+
+
+def _can_say(found: Round) -> bool:
+    return found.accuracy is not None and found.audit_answered >= ENOUGH_TO_SAY
+
+
+@dataclass(frozen=True)
+class Live:
+    """The part of the project page that changes while one looks at it."""
+
+    project: Project
+    bar: Bar
+    rounds: list[Round]
+    more_rounds: bool
+    accuracy: Accuracy
+    imports: list[Import]
+    learner_is_alive: bool
+    open_issues: int
+    stale_after: timedelta = field(default=scheduling.LEARNER_SILENT_AFTER)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a round or an import is under way, so that the page should look again soon."""
+        states = (Import.State.QUEUED, Import.State.RUNNING)
+        return self.bar.learning is not None or any(found.state in states for found in self.imports)
+
+    @property
+    def version(self) -> str:
+        """Changes when the curve does."""
+        done = [found for found in self.rounds if found.state == Round.State.DONE]
+        return f"{len(done)}-{done[0].pk if done else 0}-{self.accuracy.answered}"
+
+
+def live(project: Project, *, all_rounds: bool = False) -> Live:
+    rounds = list(project.rounds.order_by("-number")[: None if all_rounds else ROUNDS_SHOWN + 1])
+    more = not all_rounds and len(rounds) > ROUNDS_SHOWN
+    return Live(
+        project=project,
+        bar=bar(project),
+        rounds=rounds[:ROUNDS_SHOWN] if more else rounds,
+        more_rounds=more,
+        accuracy=accuracy(rounds),
+        imports=list(project.imports.order_by("-id")[:IMPORTS_SHOWN]),
+        learner_is_alive=scheduling.learner_is_alive(),
+        open_issues=project.issues.filter(state=LabelIssue.State.OPEN).count(),
+    )
+
+
+def curve(project: Project) -> list[dict[str, Any]]:
+    """Accuracy by labels used, one point a finished round; null where there is too little to say."""
+    done = project.rounds.filter(state=Round.State.DONE).order_by("number")
+    return [_point(found) for found in done]
+
+
+def _point(found: Round) -> dict[str, Any]:
+    shown = _can_say(found)
+    return {
+        "round": found.number,
+        "labels": found.labels_used,
+        "strategy": found.used_strategy or found.strategy,
+        "audit_answered": found.audit_answered,
+        "accuracy": found.accuracy if shown else None,
+        "low": found.accuracy_low if shown else None,
+        "high": found.accuracy_high if shown else None,
+    }
+
+
+@dataclass(frozen=True)
+class OwnFigures:
+    """What one annotator gave to a project."""
+
+    answers: int
+    today: int
+
+
+def own_figures(project: Project, user: User) -> OwnFigures:
+    own = project.annotations.current().filter(annotator=user, source=Annotation.Source.ANSWER)
+    since = timezone.now() - timedelta(days=1)
+    return OwnFigures(own.count(), own.filter(created_at__gte=since).count())
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What is lost with a project."""
+
+    items: int
+    annotations: int
+    rounds: int
+    people: int
+
+
+def consequences(project: Project) -> Consequences:
+    return Consequences(
+        items=project.item_count,
+        annotations=project.annotations.count(),
+        rounds=project.rounds.count(),
+        people=project.memberships.count(),
+    )

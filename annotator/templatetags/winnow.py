@@ -1,0 +1,45 @@
+"""How figures are written on the pages."""
+
+from collections.abc import Iterable
+
+from django import template
+
+from alcore.catalog import STRATEGIES
+from annotator.models import Label
+
+register = template.Library()
+DIGITS = "0123456789"
+NOTHING = "\N{EN DASH}"
+_TITLES = {strategy.key: strategy.title for strategy in STRATEGIES}
+
+
+@register.filter
+def percent(share: float | None, digits: int = 0) -> str:
+    """0.934 as 93 %; a dash for nothing."""
+    return NOTHING if share is None else f"{100 * share:.{digits}f} %"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """0.034 as 34 ms, 3.21 as 3.2 s, 75 as 1 min 15 s."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+@register.filter
+def strategy_title(key: str) -> str:
+    """A strategy's title; what is in no catalog (the first batch's coverage) by its own name."""
+    return _TITLES.get(key, key.replace("_", " ").capitalize())
+
+
+@register.filter
+def with_keys(labels: Iterable[Label]) -> list[tuple[Label, str]]:
+    """Each label with the key that chooses it: its place, or itself where all labels are digits."""
+    found = list(labels)
+    digits = all(label.name in DIGITS and len(label.name) == 1 for label in found)
+    return [(label, label.name if digits else label.key) for label in found]

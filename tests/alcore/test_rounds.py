@@ -1,0 +1,99 @@
+"""run_round on real digits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alcore.rounds import run_round
+from models_zoo.heads import Ensemble
+from tests.alcore.arrays import DIGITS, config, digits_round
+
+
+def test_audit_answers_never_change_the_batch() -> None:
+    data, _ = digits_round()
+    blind = replace(data, audit_label=np.full_like(data.audit_label, -1))
+    first, second = (run_round(d, config(), Ensemble()) for d in (data, blind))
+    assert first.selection.items.tolist() == second.selection.items.tolist()
+    assert first.audit_predictions.tolist() == second.audit_predictions.tolist()
+
+
+def test_accuracy_comes_from_the_reporting_half_alone() -> None:
+    data, _ = digits_round()
+    lying = np.where(data.audit_reporting, data.audit_label, -1)
+    assert run_round(replace(data, audit_label=lying), config(), Ensemble()).audit == (
+        run_round(data, config(), Ensemble()).audit
+    )
+
+
+def test_too_few_audit_answers_say_nothing() -> None:
+    data, _ = digits_round()
+    few = data.audit_label.copy()
+    few[np.flatnonzero(data.audit_reporting)[29:]] = -1
+    assert not run_round(replace(data, audit_label=few), config(), Ensemble()).audit.enough
+
+
+def test_first_round_covers_the_pool() -> None:
+    data, _ = digits_round(labeled=0)
+    result = run_round(data, config(batch=30), Ensemble())
+    assert result.strategy == "coverage"
+    assert len(set(DIGITS.target[result.selection.items])) == 10
+    assert (result.audit_predictions == -1).all()
+
+
+def test_an_audit_item_marked_open_is_refused() -> None:
+    data, _ = digits_round()
+    with pytest.raises(ValueError, match="audit"):
+        run_round(replace(data, open=np.ones_like(data.open)), config(), Ensemble())
+
+
+def test_cleaning_finds_planted_flips_and_says_so() -> None:
+    data, flipped = digits_round(items=900, labeled=400, flips=30)
+    result = run_round(data, config(), Ensemble())
+    found = {issue.item for issue in result.issues}
+    assert len(found & set(flipped)) >= 20
+    assert len(found - set(flipped)) <= 15
+    assert result.downweighted == len(found)
+    assert any("weighed less" in note for note in result.notes)
+
+
+def test_cleaning_off_finds_nothing() -> None:
+    data, _ = digits_round(items=900, labeled=400, flips=30)
+    assert run_round(data, config(cleaning=False), Ensemble()).issues == ()
+
+
+def test_what_a_reviewer_confirmed_is_never_suspected() -> None:
+    data, flipped = digits_round(items=900, labeled=400, flips=30)
+    trusted = data.trusted.copy()
+    trusted[flipped] = True
+    found = {issue.item for issue in run_round(replace(data, trusted=trusted), config(), Ensemble()).issues}
+    assert not found & set(flipped)
+
+
+def test_a_weak_model_accuses_nobody() -> None:
+    data, _ = digits_round(labeled=30)
+    rng = np.random.default_rng(0)
+    result = run_round(replace(data, vote_label=rng.permutation(data.vote_label)), config(), Ensemble())
+    assert result.issues == ()
+    assert any("not good enough" in note for note in result.notes)
+
+
+def test_progress_is_reported_step_by_step() -> None:
+    data, _ = digits_round()
+    seen: list[str] = []
+    result = run_round(data, config(), Ensemble(), report=lambda step, share: seen.append(step))
+    assert list(dict.fromkeys(seen)) == ["resolve", "train", "clean", "evaluate", "score", "select"]
+    assert set(result.timings) == set(seen)
+
+
+def test_a_vote_on_an_audit_item_is_refused() -> None:
+    data, _ = digits_round()
+    leaked = replace(data, vote_item=np.append(data.vote_item[:-1], data.audit_item[0]))
+    with pytest.raises(ValueError, match="never train"):
+        run_round(leaked, config(), Ensemble())
+
+
+def test_the_batch_keeps_the_strategys_own_scores() -> None:
+    data, _ = digits_round()
+    chosen = run_round(data, config(), Ensemble()).selection
+    assert ((chosen.scores >= 0) & (chosen.scores <= 1)).all()

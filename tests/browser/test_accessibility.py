@@ -1,0 +1,65 @@
+"""axe-core finds nothing on any page, light or dark, wide or narrow; and no page scrolls sideways."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+
+from annotator import managing
+from tests import factories
+from tests.browser.conftest import Visit
+
+PAGES = {
+    "home": ("/", "alice"),
+    "empty home": ("/", "charlie"),
+    "sign in": ("/sign-in/", None),
+    "join": ("/join/{token}/", None),
+    "password": ("/account/password/", "alice"),
+    "new project": ("/projects/new/", "alice"),
+    "strategies": ("/strategies/", "alice"),
+    "project": ("/projects/fruit/", "alice"),
+    "project of a member": ("/projects/fruit/", "bob"),
+    "label": ("/projects/fruit/label/", "bob"),
+    "label images": ("/projects/pictures/label/", "bob"),
+    "label rows": ("/projects/rows/label/", "bob"),
+    "all done": ("/projects/nothing/label/", "bob"),
+    "issues": ("/projects/fruit/issues/", "alice"),
+    "no issues": ("/projects/rows/issues/", "alice"),
+    "items": ("/projects/fruit/items/", "alice"),
+    "item": ("/projects/fruit/items/{item}/", "alice"),
+    "import": ("/projects/fruit/import/", "alice"),
+    "settings": ("/projects/fruit/settings/", "alice"),
+    "delete": ("/projects/fruit/delete/", "alice"),
+}
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
+
+
+@pytest.fixture
+def world(transactional_db: None) -> dict[str, object]:
+    """Projects with something on every page."""
+    alice, bob = factories.user("alice"), factories.user("bob")
+    factories.user("charlie")
+    project = factories.project(labels=factories.FRUIT, guidelines="Look twice.", limit=50)
+    said = factories.answered(project, bob, "apple")
+    figures = {"audit_answered": 40, "accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95}
+    factories.finished_round(project, **figures, notes=["A note."])
+    factories.finished_round(project, 2, state="running", step="train", progress=0.5, **figures)
+    factories.issue(said, "banana")
+    token = managing.invite(project, by=alice).token
+    managing.create_token(project, "nightly", by=alice)
+    factories.project(name="Pictures", kind="image")
+    factories.project(name="Rows", kind="table")
+    factories.project(name="Nothing", items=0)
+    return {"token": token, "item": said.item_id}
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_no_violation_on_any_page(visit: Visit, world: dict[str, object], scheme: str, width: int) -> None:
+    found = []
+    for name, (path, who) in PAGES.items():
+        person = User.objects.get(username=who) if who else None
+        page = visit(path.format(**world), person, color_scheme=scheme, viewport={"width": width, "height": 800})
+        found += [f"{name}: {v['id']} {v['nodes'][0]['target']}" for v in Axe().run(page).response["violations"]]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append(f"{name}: scrolls sideways")
+        page.context.close()
+    assert found == []

@@ -1,0 +1,69 @@
+"""`manage.py simulate`, as a person runs it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+
+def test_digits_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "runs.json"
+    call_command("simulate", data="digits", strategies="random,margin", seeds=2, batch=20, budget=60, json=out)
+    told = json.loads(out.read_text())
+    assert {(run["strategy"], run["seed"]) for run in told["runs"]} == {
+        (s, n) for s in ("random", "margin") for n in (0, 1)
+    }
+    for run in told["runs"]:
+        assert run["labels"] == [20, 40, 60]
+        assert len(run["accuracy"]) == len(run["seconds"]) == len(run["out_of_scope_bought"]) == 3
+    assert "area_minus_random" in told["summary"]["margin"]
+    assert told["versions"]["torch"]
+    assert "area under the curve" in capsys.readouterr().out
+
+
+def test_csv_with_split_and_out_of_scope(tmp_path: Path) -> None:
+    path, out = tmp_path / "rows.csv", tmp_path / "runs.json"
+    rng = np.random.default_rng(0)
+    lines = ["a,b,label,split"]
+    for number in range(200):
+        label = number % 3
+        a, b = rng.normal(label * 3, 1, 2)
+        lines.append(f"{a:.3f},{b:.3f},{('low', 'mid', 'none')[label]},{'test' if number % 4 == 0 else 'train'}")
+    path.write_text("\n".join(lines))
+    call_command(
+        "simulate", data=str(path), split_column="split", out_of_scope_value="none",
+        strategies="margin", seeds=1, batch=10, budget=30, json=out,
+    )  # fmt: skip
+    run = json.loads(out.read_text())["runs"][0]
+    assert run["out_of_scope_bought"][-1] > 0
+    assert run["accuracy"][-1] > 0.7
+
+
+def test_cleaning_on_against_off_is_paired(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command(
+        "simulate", data="digits", strategies="margin", seeds=2, batch=20, budget=40, cleaning="both", noise=0.2
+    )
+    assert "cleaning on against off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data": "nowhere.csv"}, "no file"),
+        ({"data": "digits", "strategies": "magic"}, "margin"),
+        ({"data": "digits", "batch": 1}, "batch"),
+        ({"data": "digits", "noise": 1.5}, "noise"),
+    ],
+)
+def test_bad_wishes_are_explained(options: dict[str, object], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("simulate", **{"seeds": 1, "budget": 20, **options})
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(CommandError, match=r"label.*a, b"):
+        call_command("simulate", data=str(path), seeds=1)
