@@ -38,10 +38,12 @@ def django_db_modify_db_settings(winnow_home: Path) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _broker_in_home(winnow_home: Path) -> None:
-    """No test's message ever reaches the worker of a demo that runs beside it."""
+    """No test's message ever reaches the worker of a demo that runs beside it, or of another test process."""
     from django.conf import settings
 
     settings.HOME = winnow_home
+    settings.BROKER_PREFIX += os.environ.get("PYTEST_XDIST_WORKER", "")
+    os.environ["WINNOW_BROKER_PREFIX"] = settings.BROKER_PREFIX  # for the workers that the tests start
     from annotator import broker
 
     broker.app.conf.update(broker_transport_options=broker._transport_options())
