@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import secrets
 import shutil
 import time
@@ -67,13 +68,14 @@ def cold_weight(browser: Browser, page: Page, url: str) -> int:
 def label_by_keyboard(page: Page, answers: int) -> list[float]:
     """Presses label keys; returns the seconds from each key press to the next item."""
     times = []
+    looks = random.Random(1)
     for number in range(answers):
         lease = page.input_value('input[name="lease"]')
         start = time.perf_counter()
         page.keyboard.press(str(number % 10))
         page.evaluate(NEXT_ITEM, lease)
         times.append(time.perf_counter() - start)
-        page.wait_for_timeout(400)  # a person looks at the item
+        page.wait_for_timeout(looks.uniform(50, 600))  # a person looks at the item
     return times
 
 
