@@ -19,12 +19,13 @@ from django.utils import timezone
 
 from annotator import budgeting, pictures, reading
 from annotator.errors import InvalidInputError, RefusedError
-from annotator.models import Annotation, Budget, Import, Item, Label, Project
+from annotator.models import Annotation, Budget, Import, Item, Label, Project, Vector
 from annotator.reading import Options, Read, Record, Rejected
 
 PIECE = 200  # rows to a write transaction, which stays under 50 ms
 REPORT_EVERY = 20  # rows; large images take long, and a silent import is taken for dead
 MOST_LABELS = 500  # that files may bring to a project
+VECTOR_COLUMN = "vector"  # where no other is named
 MOST_ERRORS = 100  # kept by line; the rest is only counted
 WAITED_TOO_LONG = timedelta(seconds=10)
 STALE_AFTER = timedelta(seconds=30)
@@ -84,7 +85,7 @@ def run(import_id: int) -> None:
         return
     path = Path(settings.MEDIA_ROOT) / row.file
     try:
-        rows = reading.read(path, row.name, row.project.kind, Options(**row.options))
+        rows = reading.read(path, row.name, row.project.kind, columns_of(row.project, Options(**row.options)))
         outcome = add_items(row.project, rows, importer=row.created_by, report=_Progress(row, path))
     except RefusedError as error:
         _end(row, state=Import.State.FAILED, error=error.message)
@@ -98,6 +99,13 @@ def run(import_id: int) -> None:
         counts = {"added": row.added + outcome.added, "repeated": max(0, outcome.repeated - row.added)}
         _end(row, **counts, rejected=outcome.rejected, errors=outcome.errors, state=Import.State.DONE, progress=1.0)
     path.unlink(missing_ok=True)
+
+
+def columns_of(project: Project, options: Options) -> Options:
+    """The options, with the usual column of vectors where the project learns from vectors."""
+    if project.encoder != Project.Encoder.VECTORS or options.vector_column:
+        return options
+    return replace(options, vector_column=VECTOR_COLUMN)
 
 
 def unfinished() -> list[int]:
@@ -168,6 +176,9 @@ def _pieces(
         outcome.line = row.line
         if isinstance(row, Rejected):
             outcome.reject(row.line, row.message)
+        elif row.vector and len(row.vector) != (wanted := _vector_bytes(project, row.vector)):
+            told = f"its vector has {len(row.vector) // 4} numbers; the project's vectors have {wanted // 4}."
+            outcome.reject(row.line, told)
         else:
             piece.append(_prepared(project, row))
         if report is not None and outcome.line % REPORT_EVERY == 0:
@@ -176,6 +187,15 @@ def _pieces(
             yield piece
             piece = []
     yield piece
+
+
+def _vector_bytes(project: Project, vector: bytes) -> int:
+    """The size of the project's vectors, which the first one decides."""
+    if project.vector_length is None:
+        with transaction.atomic():
+            Project.objects.filter(pk=project.pk, vector_length=None).update(vector_length=len(vector) // 4)
+        project.refresh_from_db(fields=["vector_length"])
+    return 4 * (project.vector_length or 0)
 
 
 def _prepared(project: Project, record: Record) -> _Prepared:
@@ -210,6 +230,8 @@ def _store(project: Project, prepared: list[_Prepared], importer: User, outcome:
     labels = _labels(project, [one.record for one in fresh.values()], outcome)
     items = _new_items(project, list(fresh.values()), labels)
     Item.objects.bulk_create(items)
+    vectors = [(item, one.record.vector) for item, one in zip(items, fresh.values(), strict=True)]
+    Vector.objects.bulk_create(Vector(item=item, values=vector) for item, vector in vectors if vector)
     _annotate(project, items, importer, budget)
     for audit in Item.Audit.values:
         budgeting.count_unasked(budget, audit, sum(i.audit == audit and i.state == Item.State.UNASKED for i in items))

@@ -10,12 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from annotator import pictures
+from annotator import pictures, vectors
 from annotator.errors import InvalidInputError
 
 LONGEST_KEY, LONGEST_TEXT, LONGEST_LABEL = 200, 1_000_000, 200
@@ -34,6 +34,7 @@ class Options:
     id_column: str = ""
     text_column: str = ""
     label_column: str = ""
+    vector_column: str = ""
     folders: bool = True
 
 
@@ -47,6 +48,7 @@ class Record:
     row: dict[str, Any] | None = None
     image: bytes | None = None
     label: str = ""
+    vector: bytes = b""  # float32, little-endian
 
 
 @dataclass(frozen=True)
@@ -176,26 +178,28 @@ def _shape(rows: Iterator[Row], kind: str, options: Options) -> Iterator[Read]:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which column of this file is what. text is empty for a table."""
+    """Which column of this file is what. text is empty for a table, vector where the rows bring none."""
 
     id: str
     text: str
     label: str
+    vector: str = ""
 
     @classmethod
     def of(cls, names: list[str], kind: str, options: Options) -> "_Columns":
-        for wanted in (options.id_column, options.text_column, options.label_column):
+        for wanted in (options.id_column, options.text_column, options.label_column, options.vector_column):
             if wanted and wanted not in names:
                 raise InvalidInputError(f"There is no column {wanted!r}; there are {', '.join(names)}.")
         key = options.id_column or ("id" if "id" in names else "")
         label = options.label_column or ("label" if "label" in names else "")
-        others = [name for name in names if name not in (key, label)]
+        vector = options.vector_column
+        others = [name for name in names if name not in (key, label, vector)]
         if kind != "text":
-            return cls(key, "", label)
+            return cls(key, "", label, vector)
         text = options.text_column or ("text" if "text" in others else others[0] if len(others) == 1 else "")
         if not text:
             raise InvalidInputError(f"Which column holds the text? There are {', '.join(names)}. Name it.")
-        return cls(key, text, label)
+        return cls(key, text, label, vector)
 
     def record(self, line: int, row: dict[str, Any]) -> Read:
         for name in (self.id, self.label):
@@ -209,7 +213,14 @@ class _Columns:
             return Rejected(line, f"column {self.id!r} is empty; give every row an id, or none.")
         if len(label) > LONGEST_LABEL:
             return Rejected(line, f"column {self.label!r} has {len(label)} characters; at most {LONGEST_LABEL}.")
-        return self._text(line, row, key, label) if self.text else self._row(line, row, key, label)
+        shown = self._text(line, row, key, label) if self.text else self._row(line, row, key, label)
+        return self._with_vector(shown, row) if self.vector and isinstance(shown, Record) else shown
+
+    def _with_vector(self, record: Record, row: dict[str, Any]) -> Read:
+        try:
+            return replace(record, vector=vectors.packed(row.get(self.vector)))
+        except ValueError as error:
+            return Rejected(record.line, f"column {self.vector!r} {error}")
 
     def _text(self, line: int, row: dict[str, Any], key: str, label: str) -> Read:
         text = row.get(self.text)
@@ -220,7 +231,9 @@ class _Columns:
         return Record(line, key, text=text.replace("\x00", ""), label=label)
 
     def _row(self, line: int, row: dict[str, Any], key: str, label: str) -> Read:
-        cells = {_words(name): _cell(cell) for name, cell in row.items() if name not in (self.id, self.label)}
+        cells = {
+            _words(name): _cell(cell) for name, cell in row.items() if name not in (self.id, self.label, self.vector)
+        }
         if all(value in (None, "") for value in cells.values()):
             return Rejected(line, "is empty; a row needs at least one value.")
         if len(json.dumps(cells)) > LONGEST_TEXT:

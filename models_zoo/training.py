@@ -1,85 +1,153 @@
-"""Training: the ensemble's linear heads at every strength of regularization as one batched model, and the MC dropout
-network."""
+"""What training is told and what it sees: the configuration, the standardized training set, and its weights."""
 
-import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+
+from models_zoo import weighing
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How heads are trained."""
+    """How heads are trained and how their posterior is sampled."""
 
     members: int = 5
-    # L2 strengths to choose from by out-of-fold log-likelihood: scikit-learn's 1 / C over a wide grid
+    calibrated: bool = True  # a temperature is fitted on what members say of items they have not seen
+    balanced: bool = False  # rare labels weigh more, by their effective number
+    beta: float = 0.999  # of the effective number: Cui et al. (2019) found .99 to .9999 to serve
+    # what draws are samples of: dropout masks of a small network, or weights of the last layer
+    posterior: Literal["mc_dropout", "laplace"] = "mc_dropout"
+    patched: bool = False  # let baal's patched network draw, mask by mask: the same samples, slower
+
+    # linear heads. L2 strengths to choose from by out-of-fold log-likelihood: scikit-learn's 1 / C over a wide grid
     penalties: tuple[float, ...] = (0.03, 0.3, 3.0, 30.0)
     steps: int = 120
     rate: float = 0.1
-    hidden: int = 128  # of the MC dropout network
+
+    # the network with one hidden layer, also the one that a linear head's MC dropout samples
+    hidden: int = 128
     dropout: float = 0.5  # Gal & Ghahramani (2016) on fully connected layers
+    mlp_steps: int = 200
+    mlp_batch: int = 256  # all items up to here, drawn batches beyond: time stays flat as labels grow
+    mlp_rate: float = 0.01
+    mlp_decay: float = 1e-3
+
+    # the convolutional network; its images are (channels, height, width) or (height, width) once unflattened
+    shape: tuple[int, ...] | None = None
+    channels: tuple[int, int] = (16, 32)
+    network_hidden: int = 64
     network_steps: int = 200
-    network_rate: float = 0.01
+    network_batch: int = 64
+    network_rate: float = 0.005
     network_decay: float = 1e-3
 
 
-def train_heads(
-    features: Tensor, targets: Tensor, weights: Tensor, penalties: Tensor, config: TrainingConfig
-) -> Tensor:
-    """Train linear softmax heads by full-batch Adam, all in one: a member's items weigh nothing for other members.
+@dataclass(frozen=True)
+class Scaling:
+    """Centers features and brings them to one overall scale, so that one set of penalties serves every encoder."""
 
-    Args:
-        features: (n, D), with a last column of ones for the bias. targets: (n, classes), one-hot.
-        weights: (members, n), zero on the items that a member must not see. penalties: (P,), of the squared weights.
+    center: Tensor  # (D,)
+    scale: float
 
-    Returns (members, P, D, classes). A member's numbers do not depend on labels that weigh nothing for it.
-    """
-    members, (n, width), classes = len(weights), features.shape, targets.shape[1]
-    head = torch.zeros(width, members, len(penalties), classes)
-    mean, square = torch.zeros_like(head), torch.zeros_like(head)
-    shrink = penalties.view(1, 1, -1, 1) / n * torch.ones(width, 1, 1, 1)
-    shrink[-1] = 0  # the bias is free
-    share = weights.T.reshape(n, members, 1, 1) / n
-    target = targets.view(n, 1, 1, classes)
-    for step in range(1, config.steps + 1):
-        logits = (features @ head.view(width, -1)).view(n, members, len(penalties), classes)
-        error = (torch.softmax(logits, dim=-1) - target) * share
-        gradient = (features.T @ error.view(n, -1)).view(head.shape) + shrink * head
-        mean.mul_(0.9).add_(gradient, alpha=0.1)
-        square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        rate = config.rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / config.steps))
-        head -= rate * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
-    return head.permute(1, 2, 0, 3).contiguous()
+    @classmethod
+    def of(cls, rows: Tensor) -> "Scaling":
+        """The scaling that gives these rows, (n, D), mean 0 in every column and mean square 1 overall."""
+        center = rows.mean(dim=0)
+        spread = float((rows - center).square().mean().sqrt())
+        return cls(center, spread if spread > 0 else 1.0)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """(n, D) -> (n, D)."""
+        return (rows - self.center) / self.scale
+
+    def folded(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The layer that gives on raw rows what this one gives on scaled rows: no copy of a pool is ever scaled.
+
+        Args:
+            weight: (D, groups, units). bias: (groups, units).
+        """
+        wide = weight.double() / self.scale
+        shifted = bias.double() - torch.einsum("d,dgu->gu", self.center.double(), wide)
+        return wide.float().contiguous(), shifted.float().contiguous()
 
 
-def train_network(
-    features: Tensor, targets: Tensor, weights: Tensor, config: TrainingConfig, classes: int, seed: int
-) -> nn.Sequential:
-    """Train a network with one hidden layer and dropout, on all labels, for MC dropout's posterior samples.
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a fit sees, checked. rows: (n, D) float32, scaled. targets, weights, folds: (n,)."""
 
-    Args:
-        features: (n, D). targets: (n,) in 0..classes-1. weights: (n,).
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = nn.Sequential(
-            nn.Linear(features.shape[1], config.hidden),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, classes),
-        )
-        optimizer = torch.optim.Adam(network.parameters(), lr=config.network_rate, weight_decay=config.network_decay)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.network_steps)
-        for _ in range(config.network_steps):
-            loss = nn.functional.cross_entropy(network(features), targets, reduction="none")
-            optimizer.zero_grad()
-            (loss * weights).mean().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    return network
+    rows: Tensor
+    scaling: Scaling
+    targets: Tensor
+    weights: Tensor
+    folds: Tensor
+    classes: int
+    seed: int
+
+    def member_weights(self, config: TrainingConfig) -> Tensor:
+        """(members, n): the items' weights, zero on a member's own fold."""
+        others = self.folds != torch.arange(config.members).unsqueeze(1)
+        return self._weighed(self.weights * others, config)
+
+    def all_weights(self, config: TrainingConfig) -> Tensor:
+        """(1, n): the weights for a model that sees every label."""
+        return self._weighed(self.weights.unsqueeze(0), config)
+
+    def same_items(self, other: "TrainingSet") -> bool:
+        """Whether only weights differ."""
+        mine, theirs = (self.rows, self.targets, self.folds), (other.rows, other.targets, other.folds)
+        same = all(torch.equal(one, two) for one, two in zip(mine, theirs, strict=True))
+        return same and (self.seed, self.classes) == (other.seed, other.classes)
+
+    def _weighed(self, weights: Tensor, config: TrainingConfig) -> Tensor:
+        if not config.balanced:
+            return weights
+        return weighing.balanced(weights, self.targets, classes=self.classes, beta=config.beta)
+
+
+def training_set(
+    features: Floats, targets: Ints, weights: Floats, folds: Ints, *, classes: int, seed: int
+) -> TrainingSet:
+    """Tensors of one's own, so that the caller's arrays may change afterwards."""
+    raw = torch.from_numpy(np.array(features, dtype=np.float32))
+    scaling = Scaling.of(raw)
+    labels, groups = (torch.from_numpy(np.array(array, dtype=np.int64)) for array in (targets, folds))
+    shares = torch.from_numpy(np.array(weights, dtype=np.float32))
+    return TrainingSet(scaling(raw), scaling, labels, shares, groups, classes, seed)
+
+
+def check(features: Floats, targets: Ints, weights: Floats, folds: Ints, *, classes: int, members: int) -> None:
+    """Raises ValueError on unequal lengths, NaN or infinity, negative weights, or labels and folds out of range."""
+    if features.ndim != 2 or not len(features) == len(targets) == len(weights) == len(folds) > 0:
+        shapes = [features.shape, targets.shape, weights.shape, folds.shape]
+        raise ValueError(f"features (n, D), targets, weights and folds (n,) must fit, n > 0; they are {shapes}.")
+    for name, array in (("features", features), ("weights", weights)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite; they hold NaN or infinity.")
+    if weights.min() < 0:
+        raise ValueError(f"weights must not be negative; the least is {weights.min()}.")
+    for name, numbers, end in (("targets", targets, classes), ("folds", folds, members)):
+        if numbers.min() < 0 or numbers.max() >= end:
+            raise ValueError(f"{name} must lie in 0..{end - 1}; they span {numbers.min()}..{numbers.max()}.")
+
+
+def generator(seed: int, *stream: int) -> torch.Generator:
+    """Randomness of its own for each purpose; torch's global state is never touched."""
+    state = np.random.SeedSequence([seed, *stream]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def batches(items: int, size: int, steps: int, source: torch.Generator) -> list[Tensor]:
+    """`steps` index tensors: all items where they fit, else batches off shuffled passes. No label has a say."""
+    if items <= size:
+        return [torch.arange(items)] * steps
+    passes = -(-steps * size // items)
+    order = torch.cat([torch.randperm(items, generator=source) for _ in range(passes)])
+    return list(torch.split(order[: steps * size], size))

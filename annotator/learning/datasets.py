@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from alcore.simulation import Task
+from annotator import vectors
 from models_zoo import encoders
 from models_zoo.training import TrainingConfig
 
 TEST_NAMES = ("test", "eval", "validation", "valid", "val", "dev")
 HELD_OUT = 0.2
+# what may encode each, the usual one first
+ENCODERS = {"texts": ("lsa",), "images": ("pixels", "raw"), "rows": ("columns",), "vectors": ("vectors",)}
+PRETRAINED = {"texts": "sentences", "images": "images"}
 
 
 class DataError(ValueError):
@@ -62,22 +66,22 @@ class Dataset:
         )
 
 
-def read(data: str, columns: Columns) -> Dataset:
-    """Read and encode; raises DataError."""
+def read(data: str, columns: Columns, *, encoder: str = "") -> Dataset:
+    """Read and encode; raises DataError. encoder: a name or a pretrained model's folder; empty: the usual one."""
     if data == "digits":
         digits = load_digits()
-        return _of_pixels(digits.images, digits.target, None)
+        return _of_pixels(digits.images * (255 / 16), digits.target, None, encoder)
     path = Path(data)
     if not path.is_file():
         raise DataError(f"{data} is no file. Give `digits`, a .npz file or a .csv or .csv.gz file.")
     if path.suffix == ".npz":
-        return _read_npz(path)
+        return _read_npz(path, encoder)
     if path.name.endswith((".csv", ".csv.gz")):
-        return _read_csv(path, columns)
+        return _read_csv(path, columns, encoder)
     raise DataError(f"{path.name} is of no known kind. Give `digits`, a .npz file or a .csv or .csv.gz file.")
 
 
-def _read_npz(path: Path) -> Dataset:
+def _read_npz(path: Path, encoder: str) -> Dataset:
     with np.load(path, allow_pickle=False) as arrays:
         names = ("x", "y") if "x" in arrays and "y" in arrays else ("x_train", "y_train")
         if missing := [name for name in names if name not in arrays]:
@@ -87,26 +91,28 @@ def _read_npz(path: Path) -> Dataset:
             test = np.arange(len(x) + len(arrays["x_test"])) >= len(x)
             x, y = np.concatenate([x, arrays["x_test"]]), np.concatenate([y, arrays["y_test"]])
     if x.ndim == 2:
+        if encoder:
+            raise DataError(f"{path.name} holds rows of numbers; the encoder {encoder} is not for them.")
         encoded = encoders.encode_numbers(x)
         positions, classes = _positions(y.tolist(), None)
         return Dataset(encoded.features, positions, test, classes, encoded.fingerprint)
-    return _of_pixels(x, y, test)
+    return _of_pixels(x, y, test, encoder)
 
 
-def _of_pixels(images: NDArray[Any], labels: NDArray[Any], test: NDArray[np.bool_] | None) -> Dataset:
-    encoded = encoders.encode_pixels(images, seed=0)
+def _of_pixels(images: NDArray[Any], labels: NDArray[Any], test: NDArray[np.bool_] | None, encoder: str) -> Dataset:
+    encoded = _encoded(images, "images", encoder)
     positions, classes = _positions(labels.tolist(), None)
     return Dataset(encoded.features, positions, test, classes, encoded.fingerprint)
 
 
-def _read_csv(path: Path, columns: Columns) -> Dataset:
+def _read_csv(path: Path, columns: Columns, encoder: str) -> Dataset:
     rows = _rows(path)
     known = list(rows[0])
     for name in filter(None, (columns.label, columns.text, columns.split, *columns.features)):
         if name not in known:
             raise DataError(f"{path.name} has no column {name!r}; it has {', '.join(known)}.")
     positions, classes = _positions([row[columns.label] for row in rows], columns.out_of_scope)
-    encoded = _encode(rows, columns)
+    encoded = _encode(rows, columns, encoder)
     return Dataset(encoded.features, positions, _split(rows, columns), classes, encoded.fingerprint)
 
 
@@ -119,11 +125,34 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _encode(rows: list[dict[str, str]], columns: Columns) -> encoders.Encoded:
+def _encode(rows: list[dict[str, str]], columns: Columns, encoder: str) -> encoders.Encoded:
+    if encoder == "vectors":
+        return _encoded([_vector(line, row) for line, row in enumerate(rows, start=2)], "vectors", encoder)
     if columns.text:
-        return encoders.encode_texts([row[columns.text] for row in rows], seed=0)
+        return _encoded([row[columns.text] for row in rows], "texts", encoder)
     names = columns.features or tuple(name for name in rows[0] if name not in (columns.label, columns.split))
-    return encoders.encode_table([{name: row[name] for name in names} for row in rows])
+    return _encoded([{name: row[name] for name in names} for row in rows], "rows", encoder)
+
+
+def _vector(row_number: int, row: dict[str, str]) -> NDArray[np.float32]:
+    try:
+        return np.frombuffer(vectors.packed(row.get("vector", "")), dtype="<f4")
+    except ValueError as error:
+        raise DataError(f"Row {row_number}: column 'vector' {error}") from error
+
+
+def _encoded(items: Any, what: str, encoder: str) -> encoders.Encoded:
+    """The items by the encoder of that name, by the pretrained model in that folder, or by the usual one."""
+    name, model = encoder or ENCODERS[what][0], ""
+    if what in PRETRAINED and encoder and Path(encoder).is_dir():
+        name, model = PRETRAINED[what], encoder
+    elif name not in ENCODERS[what]:
+        known = ", ".join(ENCODERS[what]) + (", or a pretrained model's folder" if what in PRETRAINED else "")
+        raise DataError(f"There is no encoder {encoder} for {what}; there is {known}.")
+    try:
+        return encoders.encode_all(encoders.make(name, model=model), items, seed=0)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _split(rows: list[dict[str, str]], columns: Columns) -> NDArray[np.bool_] | None:

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from annotator.learning import datasets
+from tests.models_zoo import tiny
+
 
 def test_digits_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "runs.json"
@@ -67,3 +70,33 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path.write_text("a,b\n1,2\n")
     with pytest.raises(CommandError, match=r"label.*a, b"):
         call_command("simulate", data=str(path), seeds=1)
+
+
+@pytest.mark.parametrize("encoder", ["pixels", "raw"])
+def test_an_encoder_may_be_named(encoder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command(
+        "simulate", data="digits", strategies="margin", seeds=1, batch=20, budget=20, limit=100, encoder=encoder
+    )
+    assert "area under the curve" in capsys.readouterr().out
+
+
+def test_a_pretrained_model_in_a_folder(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n" + "".join(f"{('cat mat', 'stocks fell')[n % 2]} {n},{n % 2}\n" for n in range(60)))
+    model = tiny.sentence_model(tmp_path / "bert")
+    dataset = datasets.read(str(path), datasets.Columns(text="text"), encoder=str(model))
+    assert dataset.features.shape == (60, 32)
+    assert dataset.encoder.startswith("sentences-")
+
+
+def test_vectors_of_a_csv(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('vector,label\n"[1, 2]",a\n"[3, 4]",b\n')
+    dataset = datasets.read(str(path), datasets.Columns(), encoder="vectors")
+    np.testing.assert_array_equal(dataset.features, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("encoder", ["lsa", "magic", "/nowhere"])
+def test_an_encoder_that_does_not_suit_is_named(encoder: str) -> None:
+    with pytest.raises(CommandError, match=r"images; there is pixels, raw"):
+        call_command("simulate", data="digits", seeds=1, budget=20, encoder=encoder)
