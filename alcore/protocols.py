@@ -1,7 +1,7 @@
 """What a round needs of a model."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Report = Callable[[str, float], None]
+
+
+class Rows(Protocol):
+    """(items, D) float32: an array, a memory-mapped file, or shards of one read as if they were one array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Any, /) -> Floats: ...
 
 
 class Model(Protocol):
@@ -20,11 +31,14 @@ class Model(Protocol):
     def member_probs(self, features: Floats) -> Floats:
         """(members, items, classes), rows sum to 1."""
 
-    def mean_probs(self, features: Floats) -> Floats:
+    def predict_probs(self, features: Floats) -> Floats:
         """(items, classes): the ensemble's mean."""
 
     def out_of_fold_probs(self, features: Floats, folds: Ints) -> Floats:
         """(items, classes): each item by the member that never saw its fold."""
 
     def draw_probs(self, features: Floats, *, draws: int, seed: int) -> Floats:
-        """(items, classes, draws): fixed posterior samples, the same for every item and every chunk."""
+        """(items, classes, draws): fixed posterior samples, the same for every item and every chunk.
+
+        Few draws are the first of many, so that a shortlist may be scored again with more.
+        """

@@ -11,30 +11,31 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore import catalog, cleaning, consensus, evaluation, scoring, selection
+from alcore import catalog, choosing, cleaning, consensus, evaluation, selection
 from alcore.checking import require_shape
 from alcore.cleaning import LabelIssue
 from alcore.consensus import Consensus
 from alcore.evaluation import AuditEstimate
-from alcore.protocols import Floats, Ints, Model, Report
-from alcore.selection import Selection
+from alcore.protocols import Ints, Model, Report, Rows
+from alcore.selection import Pick, Selection
 from alcore.strategies.coldstart import max_herding
-from alcore.strategies.diversity import uncertainty_herding
 
 COVERAGE = "coverage"
+COVERED = 20_000  # items looked at without a model; the features of so many are held at once
 
 
 @dataclass(frozen=True)
 class RoundInput:
     """What a round sees. Labels lie in 0..K; K is out of scope. Skipped answers are left out.
 
-    features: (items, D) float32, may be memory-mapped. folds: (items,). vote_item, vote_annotator, vote_label:
+    features: (items, D) float32, may be memory-mapped or shards. folds: (items,). groups: (items,) the first item of
+    each one's near-duplicate group, None where there are none. vote_item, vote_annotator, vote_label:
     (votes,), of items that may train. open: (items,) may be asked. trusted: (items,) decided by a reviewer.
     audit_item: (audit,) indices. audit_label: (audit,), -1 where not answered. audit_reporting: (audit,) True for
     the half that only reports.
     """
 
-    features: Floats
+    features: Rows
     folds: Ints
     vote_item: Ints
     vote_annotator: Ints
@@ -44,6 +45,7 @@ class RoundInput:
     audit_item: Ints
     audit_label: Ints
     audit_reporting: NDArray[np.bool_]
+    groups: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ class RoundConfig:
     batch: int = 20
     random_share: float = 0.1  # keeps the labels representative: 10 to 20 % in the literature
     seed: int = 0
-    draws: int = 20  # posterior samples for BALD; Gal, Islam & Ghahramani (2017) used 20 to 100
     cleaning: bool = True
+    spread: bool = True  # a batch by score is spread over the pool; its best alone are often alike
+    guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
 
 
 @dataclass(frozen=True)
@@ -107,58 +110,53 @@ def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Re
         resolved = consensus.resolve(data.vote_item, data.vote_annotator, data.vote_label, classes=config.labels + 1)
     found = _Findings(resolved)
     if len(np.unique(resolved.labels)) < 2:
-        scores = _cover(data, config, clock)
+        with clock.step("select"):
+            chosen = _cover(data, config)
         found.predictions = np.full(len(data.audit_item), -1, dtype=np.int64)
         found.notes.append("No model yet: the batch was chosen to cover the pool.")
     else:
         _train(data, config, model, found, clock)
         with clock.step("evaluate"):
-            found.predictions = model.mean_probs(data.features[data.audit_item]).argmax(axis=1).astype(np.int64)
+            audited = np.asarray(data.features[data.audit_item], dtype=np.float32)
+            found.predictions = model.predict_probs(audited).argmax(axis=1).astype(np.int64)
+        pool = _pool(data, found.resolved.items, found.resolved.labels)
+        choice = choosing.Choice(pool, config, model, clock.report)
         with clock.step("score"):
-            scores = scoring.score(data.features, data.open, model, config, report=clock.report)
-    with clock.step("select"):
-        chosen = _select(data, config, scores, found)
+            choice.score()
+        with clock.step("select"):
+            chosen = _take(choice, found)
     return _result(data, chosen, found, clock.seconds)
 
 
-def _cover(data: RoundInput, config: RoundConfig, clock: "_Clock") -> Floats:
-    """Without a model: scores that fall in the order in which items cover the pool."""
-    with clock.step("score"):
-        pool = np.flatnonzero(data.open)
-        order = max_herding(np.asarray(data.features[pool]), config.batch, rng=_rng(config, 1))
-    return _falling(pool[order], len(data.open))
+def _cover(data: RoundInput, config: RoundConfig) -> Selection:
+    """Without a model: the batch covers the pool."""
+    askable = choosing.one_of_each_group(_pool(data, np.zeros(0, np.int64), np.zeros(0, np.int64)), config.batch)
+    pool = np.flatnonzero(askable)
+    sample = np.sort(_rng(config, 0).permutation(pool)[:COVERED])
+    order = max_herding(np.asarray(data.features[sample], dtype=np.float32), config.batch, rng=_rng(config, 1))
+    share, rng = config.random_share, _rng(config, 2)
+    return selection.fill(Pick(sample[order]), askable, batch=config.batch, random_share=share, rng=rng)
 
 
-def _select(data: RoundInput, config: RoundConfig, scores: Floats, found: _Findings) -> Selection:
-    """The batch by falling score, or spread over what scores high where a model gave the scores."""
-    rng = _rng(config, 2)
-    ranks = scores
-    if found.strategy != COVERAGE and catalog.get(found.strategy).needs != "nothing":
-        pool = np.flatnonzero(data.open)
-        ranked = pool[selection.ranking(scores[pool], rng)]
-        labeled = data.features[found.resolved.items]
-        order = uncertainty_herding(data.features, scores, ranked, labeled, batch=config.batch, rng=rng)
-        ranks = _falling(order, len(scores))
-    chosen = selection.select(ranks, data.open, batch=config.batch, random_share=config.random_share, rng=rng)
-    return replace(chosen, scores=scores[chosen.items])
+def _take(choice: choosing.Choice, found: _Findings) -> Selection:
+    made = choice.made()
+    found.strategy, found.reason = made.strategy, catalog.get(made.strategy).meaning
+    found.notes += made.notes
+    return made.selection
 
 
-def _falling(order: Ints, items: int) -> Floats:
-    """(items,) scores that fall in the given order; far below them all else."""
-    scores = np.full(items, -1e6, dtype=np.float32)
-    scores[order] = -np.arange(len(order), dtype=np.float32)
-    return scores
+def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
+    return choosing.Pool(data.features, data.open, labeled, labels, data.groups)
 
 
 def _train(data: RoundInput, config: RoundConfig, model: Model, found: _Findings, clock: "_Clock") -> None:
     """Train, look for label issues out of fold, and train again with suspects weighing less."""
     items, labels = found.resolved.items, found.resolved.labels
-    features, folds = np.asarray(data.features[items]), data.folds[items]
+    features, folds = np.asarray(data.features[items], dtype=np.float32), data.folds[items]
     even = np.ones(len(folds), dtype=np.float32)
     with clock.step("train"):
         model.fit(features, labels, even, folds, classes=config.labels + 1, seed=config.seed)
         oof = model.out_of_fold_probs(features, folds)
-    found.strategy, found.reason = config.strategy, catalog.get(config.strategy).meaning
     found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
     found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
     if not config.cleaning:

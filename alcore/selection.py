@@ -1,27 +1,39 @@
-"""Scores -> a batch: the best of them, with a random share whose probability of being drawn is known."""
+"""The order in which a strategy would ask -> a batch, with a random share; every draw with its probability."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore.checking import require_finite, require_shape
-from alcore.protocols import Floats, Ints
+from alcore.checking import require_shape
+from alcore.protocols import Ints
 
-RANKED, RANDOM = "ranked", "random"
+RANKED, RANDOM, SAMPLED = "ranked", "random", "sampled"
+
+
+@dataclass(frozen=True)
+class Pick:
+    """What a strategy would ask. items: (n,) indices, best first.
+
+    log_weights: (n,) where the batch is to be drawn from these items by weight, without replacement; None where it
+    takes them in their order.
+    """
+
+    items: Ints
+    log_weights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
 class Selection:
     """A batch, first to ask first. All arrays: (batch,).
 
-    items: indices into the pool. scores: as the strategy gave them (NaN where it gave none). draw: "ranked" or
-    "random". probability: of this random draw among what was left at its step (NaN where ranked); step: 1 for the
-    first random draw (0 where ranked); pool_size: how many were left to draw from (0 where ranked).
+    items: indices into the pool. scores: as the strategy gave them (NaN where it gave none). draw: "ranked", "random"
+    or "sampled". probability: of this draw among what was left at its step (NaN where ranked); step: 1 for the first
+    drawn (0 where ranked); pool_size: how many were left to draw from (0 where ranked).
     """
 
     items: Ints
-    scores: Floats
+    scores: NDArray[np.float32]
     draw: NDArray[np.str_]
     probability: NDArray[np.float64]
     step: Ints
@@ -31,32 +43,25 @@ class Selection:
         return len(self.items)
 
 
-def select(
-    scores: Floats, open_items: NDArray[np.bool_], *, batch: int, random_share: float, rng: np.random.Generator
+def fill(
+    pick: Pick, open_items: NDArray[np.bool_], *, batch: int, random_share: float, rng: np.random.Generator
 ) -> Selection:
-    """Take the highest scores among open items, and draw a random share of the batch from all that is left.
+    """Fill the places of a batch in turn: the pick's, and a random share drawn from all that is left.
+
+    Where the pick has fewer items than places, the others are drawn at random too. Scores are left NaN.
 
     Args:
-        scores: (items,), finite where open; higher is more worth asking. Ties are broken by `rng`.
-        open_items: (items,) True where an item may be asked.
-        batch: how many; fewer come back when fewer are open.
-        random_share: in [0, 1], of the batch.
+        pick: items that are open. open_items: (items,) True where an item may be asked.
+        batch: how many; fewer come back when fewer are open. random_share: in [0, 1], of the batch.
 
-    Raises ValueError on a wrong shape or share, or where an open item's score is NaN or infinite.
+    Raises ValueError on a wrong share or batch, or where the pick names an item that is not open or names one twice.
     """
-    require_shape("open_items", open_items, scores.shape)
-    if not 0 <= random_share <= 1 or batch < 0:
-        raise ValueError(f"random_share must lie in [0, 1] and batch be positive; they are {random_share}, {batch}.")
-    pool = np.flatnonzero(open_items)
-    require_finite("scores of open items", scores[pool])
-    count = min(batch, len(pool))
-    order = ranking(scores[pool], rng)
-    return _interleave(pool, order, scores, is_random_place(count, random_share), rng)
-
-
-def ranking(scores: Floats, rng: np.random.Generator) -> Ints:
-    """(items,) positions by falling score; equal scores in random order."""
-    return np.lexsort((rng.random(len(scores)), -scores)).astype(np.int64)
+    _check(pick, open_items, batch, random_share)
+    count = min(batch, int(open_items.sum()))
+    places = _Places(pick, open_items, rng)
+    for is_random in is_random_place(count, random_share):
+        places.draw_any() if is_random else places.take_next()
+    return places.selection()
 
 
 def is_random_place(count: int, share: float) -> NDArray[np.bool_]:
@@ -65,27 +70,63 @@ def is_random_place(count: int, share: float) -> NDArray[np.bool_]:
     return np.asarray(np.diff(filled, prepend=0) > 0)
 
 
-def _interleave(
-    pool: Ints, order: Ints, scores: Floats, random_place: NDArray[np.bool_], rng: np.random.Generator
-) -> Selection:
-    """Fill the places in turn: a random one draws uniformly from all that is not chosen yet."""
-    count, left = len(random_place), np.ones(len(pool), dtype=bool)
-    chosen, sizes, steps, next_ranked, step = [], [], [], 0, 0
-    for place in range(count):
-        size = len(pool) - place
-        if random_place[place]:
-            step += 1
-            position = int(np.flatnonzero(left)[rng.integers(size)])
-        else:
-            while not left[order[next_ranked]]:
-                next_ranked += 1
-            position = int(order[next_ranked])
-        left[position] = False
-        chosen.append(position)
-        sizes.append(size if random_place[place] else 0)
-        steps.append(step if random_place[place] else 0)
-    items = pool[np.array(chosen, dtype=np.int64)]
-    pool_size = np.array(sizes, dtype=np.int64)
-    probability = np.divide(1.0, pool_size, out=np.full(count, np.nan), where=pool_size > 0)
-    draw = np.where(random_place, RANDOM, RANKED)
-    return Selection(items, scores[items], draw, probability, np.array(steps, dtype=np.int64), pool_size)
+class _Places:
+    """What has been put into the batch so far."""
+
+    def __init__(self, pick: Pick, open_items: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        self.pick, self.rng = pick, rng
+        self.left, self.size = open_items.copy(), int(open_items.sum())
+        self.next, self.step = 0, 0
+        self.rows: list[tuple[int, str, float, int, int]] = []
+
+    def draw_any(self) -> None:
+        """One of all that is left, all alike."""
+        item = int(np.flatnonzero(self.left)[self.rng.integers(self.size)])
+        self._put(item, RANDOM, 1 / self.size, self.size)
+
+    def take_next(self) -> None:
+        """The pick's best that is left, or one drawn by weight."""
+        if self.pick.log_weights is not None:
+            return self._draw_by_weight(self.pick.log_weights)
+        while self.next < len(self.pick.items) and not self.left[self.pick.items[self.next]]:
+            self.next += 1
+        if self.next == len(self.pick.items):
+            return self.draw_any()
+        return self._put(int(self.pick.items[self.next]), RANKED, np.nan, 0)
+
+    def _draw_by_weight(self, log_weights: NDArray[np.float64]) -> None:
+        candidates = np.flatnonzero(self.left[self.pick.items])
+        if not len(candidates):
+            return self.draw_any()
+        logs = log_weights[candidates]
+        shares = np.exp(logs - np.logaddexp.reduce(logs))
+        at = int(np.argmax(logs + self.rng.gumbel(size=len(logs))))
+        return self._put(int(self.pick.items[candidates[at]]), SAMPLED, float(min(shares[at], 1)), len(candidates))
+
+    def _put(self, item: int, draw: str, probability: float, size: int) -> None:
+        self.left[item] = False
+        self.size -= 1
+        self.step += draw != RANKED
+        self.rows.append((item, draw, probability, self.step if draw != RANKED else 0, size))
+
+    def selection(self) -> Selection:
+        items, draw, probability, step, size = zip(*self.rows, strict=True) if self.rows else ((), (), (), (), ())
+        return Selection(
+            items=np.array(items, dtype=np.int64),
+            scores=np.full(len(items), np.nan, dtype=np.float32),
+            draw=np.array(draw, dtype=np.str_),
+            probability=np.array(probability, dtype=np.float64),
+            step=np.array(step, dtype=np.int64),
+            pool_size=np.array(size, dtype=np.int64),
+        )
+
+
+def _check(pick: Pick, open_items: NDArray[np.bool_], batch: int, random_share: float) -> None:
+    if not 0 <= random_share <= 1 or batch < 0:
+        raise ValueError(f"random_share must lie in [0, 1] and batch be positive; they are {random_share}, {batch}.")
+    if not open_items[pick.items].all():
+        raise ValueError("The pick names an item that may not be asked.")
+    if len(np.unique(pick.items)) != len(pick.items):
+        raise ValueError("The pick names an item twice.")
+    if pick.log_weights is not None:
+        require_shape("log_weights", pick.log_weights, pick.items.shape)

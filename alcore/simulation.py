@@ -16,6 +16,7 @@ class Task:
     """A data set with known labels. Labels lie in 0..K; K is out of scope.
 
     pool, test: (items, D) features. pool_labels, test_labels: (items,). folds: (pool,). classes: K.
+    groups: (pool,) the first item of each one's near-duplicate group; None where there are none.
     """
 
     pool: Floats
@@ -24,11 +25,15 @@ class Task:
     test_labels: Ints
     folds: Ints
     classes: int
+    groups: Ints | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one run is played. noise: share of answers that name a wrong label, the same for every arm of a seed."""
+    """How one run is played. noise: share of answers that name a wrong label, the same for every arm of a seed.
+
+    spread, guards: as in `RoundConfig`.
+    """
 
     strategy: str
     seed: int
@@ -36,6 +41,8 @@ class Plan:
     budget: int
     cleaning: bool = True
     noise: float = 0.0
+    spread: bool = True
+    guards: tuple[str, ...] = ()
 
 
 @dataclass
@@ -102,8 +109,17 @@ def _round(  # noqa: PLR0913, PLR0917 - everything a round is made of
         audit_item=test,
         audit_label=np.full(len(test), -1, dtype=np.int64),
         audit_reporting=np.ones(len(test), dtype=bool),
+        groups=None if task.groups is None else np.concatenate([task.groups, test]),
     )
-    config = RoundConfig(task.classes, plan.strategy, plan.batch, seed=seed, cleaning=plan.cleaning)
+    config = RoundConfig(
+        labels=task.classes,
+        strategy=plan.strategy,
+        batch=plan.batch,
+        seed=seed,
+        cleaning=plan.cleaning,
+        spread=plan.spread,
+        guards=plan.guards,
+    )
     result = run_round(data, config, model)
     return result.selection.items, result.audit_predictions, sum(result.timings.values()), len(result.issues)
 

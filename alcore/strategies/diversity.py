@@ -1,9 +1,13 @@
 """A batch that is worth asking together: high scores, spread over the pool."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from alcore.checking import require_finite, require_shape
-from alcore.protocols import Floats, Ints
+from alcore.protocols import Floats, Ints, Rows
+from alcore.strategies.geometry import around_the_mean, draw_by, largest, nearest, require_batch, squared_norms
 
 TARGETS = 1500  # items to be covered, drawn from the pool: cost and memory do not grow with it
 CANDIDATES = 600  # the best by score; ten for every place of the batch where that is more
@@ -12,7 +16,7 @@ BANDWIDTH = 0.3  # of the median squared distance; 0.3 and 1 were alike, 0.1 wor
 
 
 def uncertainty_herding(
-    features: Floats, scores: Floats, ranked: Ints, labeled: Floats, *, batch: int, rng: np.random.Generator
+    features: Rows, scores: Floats, ranked: Ints, labeled: Floats, *, batch: int, rng: np.random.Generator
 ) -> Ints:
     """Choose items so that what scores high has a chosen or labeled item nearby; (batch,) indices, best first.
 
@@ -39,6 +43,56 @@ def uncertainty_herding(
     width = _bandwidth(distances)
     covered = np.exp(-_to_nearest(points, labeled) / width)
     return candidates[_cover(np.exp(-distances / width), scores[targets], covered, min(batch, len(candidates)))]
+
+
+def k_center(features: Floats, batch: int, *, labeled: Floats, rng: np.random.Generator) -> Ints:
+    """Choose the item farthest from all labeled and chosen ones, time and again; (batch,) indices in greedy order.
+
+    No item of the pool is then far from an asked one. It seeks outliers and does not look at the model. The order is
+    nested. Without any labeled item the first is drawn at random.
+
+    Args:
+        features: (items, D), copied once. labeled: (n, D), maybe none. batch: at most all items come back. rng: draws
+        the first and breaks ties.
+
+    Raises ValueError on other shapes, NaN, infinity or a negative batch. Source: Sener & Savarese (2018).
+    """
+    require_batch(batch)
+    points, known = around_the_mean(features, labeled)
+    order = rng.permutation(len(points))
+    return spread(points, known, batch, choose=lambda left, free: largest(left, free, order))
+
+
+def kmeans_plus_plus(features: Floats, batch: int, *, labeled: Floats, rng: np.random.Generator) -> Ints:
+    """Draw items by their squared distance to the nearest labeled or chosen one; (batch,) indices in the order drawn.
+
+    Dense places are covered too, and outliers win less often than in `k_center`. Without any labeled item the first
+    is drawn uniformly.
+
+    Args:
+        features: (items, D), copied once. labeled: (n, D), maybe none. batch: at most all items come back.
+
+    Raises ValueError on other shapes, NaN, infinity or a negative batch. Source: Arthur & Vassilvitskii (2007).
+    """
+    require_batch(batch)
+    points, known = around_the_mean(features, labeled)
+    return spread(points, known, batch, choose=lambda left, free: draw_by(left, free, rng))
+
+
+def spread(points: Floats, known: Floats, batch: int, *, choose: Callable[[Floats, NDArray[np.bool_]], int]) -> Ints:
+    """Choose items in turn by their squared distance to the nearest known or chosen one; (batch,) indices.
+
+    choose: takes these distances, (items,), infinite as long as there is nothing near to, and what is free.
+    """
+    left, _ = nearest(points, known)
+    squares, free = squared_norms(points), np.ones(len(points), dtype=bool)
+    chosen = np.empty(min(batch, len(points)), dtype=np.int64)
+    for place in range(len(chosen)):
+        item = choose(left, free)
+        chosen[place], free[item] = item, False
+        away = squares + squares[item] - 2 * (points @ points[item])
+        left = np.minimum(left, np.maximum(away, 0))
+    return chosen
 
 
 def squared_distances(first: Floats, second: Floats) -> Floats:

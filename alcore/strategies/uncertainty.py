@@ -5,6 +5,8 @@ import numpy as np
 from alcore.checking import require_probs
 from alcore.protocols import Floats
 
+TIES = 0.01  # of one member's share: the largest that breaking ties adds to a variation ratio
+
 
 def random(count: int, rng: np.random.Generator) -> Floats:
     """Score `count` items by chance: (items,), uniform in [0, 1)."""
@@ -51,6 +53,29 @@ def entropy(probs: Floats) -> Floats:
     """
     require_probs("probs", probs, 2)
     return entropy_along(probs, axis=1)
+
+
+def variation_ratio(members: Floats) -> Floats:
+    """Score each item by the share of members whose label is not the mean's; higher is more worth asking.
+
+    With few members most items tie, so the members' mutual information is added on so small a scale that it orders
+    equal shares and never unequal ones: scores span 0 to 1 and a hundredth of one member's share.
+
+    Args:
+        members: (members, items, labels); sums to 1 over labels.
+
+    Raises ValueError on another shape, NaN, infinity, or values outside [0, 1].
+    Source: Freeman (1965); Stojnic, Laskar & Tolias (2024), who do not break ties.
+    """
+    require_probs("members", members, 3)
+    if not len(members):
+        raise ValueError(f"members must be at least one; the shape is {members.shape}.")
+    count = len(members)
+    mean = members.mean(axis=0, dtype=np.float64)
+    share = (members.argmax(axis=2) != mean.argmax(axis=1)).mean(axis=0)
+    between = entropy_along(mean, axis=1) - entropy_along(members, axis=2).mean(axis=0)
+    tie = np.clip(between / (1 + np.log(count)), 0, 1)
+    return np.asarray(share + TIES / count * tie, dtype=np.float32)
 
 
 def entropy_along(probs: Floats, *, axis: int) -> Floats:

@@ -34,7 +34,7 @@ def test_same_seed_same_batch(key: str) -> None:
 @every_strategy
 def test_inputs_stay_untouched(key: str) -> None:
     data, _ = digits_round()
-    before = {name: array.copy() for name, array in vars(data).items()}
+    before = {name: array.copy() for name, array in vars(data).items() if array is not None}
     choose(data, key)
     assert all(np.array_equal(getattr(data, name), array) for name, array in before.items())
 
@@ -98,12 +98,43 @@ def test_out_of_scope_pulls_the_score_down(key: str) -> None:
 
 
 @every_strategy
+def test_no_two_items_of_one_near_duplicate_group(key: str) -> None:
+    data, _ = digits_round()
+    groups = np.arange(len(data.open)) // 4 * 4
+    chosen = choose(replace(data, groups=groups), key)
+    assert len(set(groups[chosen])) == len(chosen) == 12
+    assert not set(groups[chosen]) & set(groups[data.vote_item])
+
+
+@every_strategy
+@pytest.mark.parametrize("guard", catalog.GUARD_KEYS)
+def test_every_guard_goes_with_every_strategy(key: str, guard: str) -> None:
+    data, _ = digits_round()
+    chosen = choose(data, key, guards=(guard,))
+    assert len(chosen) == len(set(chosen)) == 12
+    assert data.open[chosen].all()
+    assert chosen.tolist() == choose(data, key, guards=(guard,)).tolist()
+
+
+@every_strategy
+def test_what_was_drawn_by_weight_has_its_probability(key: str) -> None:
+    data, _ = digits_round()
+    selection = run_round(data, config(key), Ensemble()).selection
+    drawn = selection.draw != "ranked"
+    assert (np.isnan(selection.probability) == ~drawn).all()
+    assert ((selection.pool_size > 0) == drawn).all()
+
+
+@every_strategy
 def test_catalog_entry_is_complete(key: str) -> None:
     entry = catalog.get(key)
     assert entry.title
     assert entry.meaning.endswith(".")
     assert entry.paper
-    assert entry.needs in ("nothing", "probs", "members", "draws")
+    assert entry.kind in ("score", "batch", "plan")
+    assert entry.needs in ("nothing", "probs", "members", "draws", "targets", "features")
+    assert entry.cost in ("low", "medium", "high")
+    assert entry.kind == "batch" or not entry.ranked_by
     assert callable(catalog.load(key))
 
 

@@ -1,0 +1,185 @@
+"""From a trained model to a batch: score the pool, guard, make a shortlist, and pick what is worth asking together."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alcore import catalog, guards, plans, selection
+from alcore.batches import Shortlist
+from alcore.protocols import Ints, Model, Report, Rows
+from alcore.scoring import Scored, Scorer, in_scope, rows_of, teaches
+from alcore.selection import Pick, Selection
+from alcore.strategies.diversity import uncertainty_herding
+
+PER_PLACE = 50  # candidates for every place of the batch, where a strategy looks at them together
+FEWEST = 1_000  # in a shortlist, where the pool has as many
+MOST = 10_000  # in a shortlist: what is held in full, 15 MB at 384 dimensions
+
+
+class Config(Protocol):
+    """What choosing needs of a round's configuration."""
+
+    @property
+    def labels(self) -> int: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def random_share(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def spread(self) -> bool: ...
+    @property
+    def guards(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What may be asked, and what is known of the rest.
+
+    features: (items, D). open: (items,) True where an item may be asked. labeled, labels: (n,) indices and their
+    labels, K for out of scope. groups: (items,) the first item of each one's near-duplicate group; None for no groups.
+    """
+
+    features: Rows
+    open: NDArray[np.bool_]
+    labeled: Ints
+    labels: Ints
+    groups: Ints | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A batch, the strategy that made it (a plan names another), and what to tell about it."""
+
+    selection: Selection
+    strategy: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Choice:
+    """One round's choice, step by step. Every step asks the model only for what it needs."""
+
+    pool: Pool
+    config: Config
+    model: Model
+    report: Report
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def scored(self) -> Scored:
+        """The pool by what the strategy ranks it by, guarded."""
+        scored = self.scorer.score(self.strategy.ranked_by or self.strategy.key)
+        if "ignore_most_uncertain" not in self.config.guards:
+            return scored
+        pool, scores = self.scorer.pool, scored.scores.copy()
+        scores[pool] = guards.clip_most_uncertain(scores[pool], batch=self.config.batch)
+        return self.scorer.ranked(scores)
+
+    def score(self) -> None:
+        """The slow part: score the whole pool."""
+        self.scored  # noqa: B018 - computed once, here
+
+    def made(self) -> Chosen:
+        """The batch; never two items of one near-duplicate group, and a random share of all that is open."""
+        share, batch = self.config.random_share, self.config.batch
+        chosen = selection.fill(self._pick(), self.askable, batch=batch, random_share=share, rng=self._rng(2))
+        scores = self.scored.scores[chosen.items]
+        return Chosen(replace(chosen, scores=scores), self.strategy.key, tuple(self.notes))
+
+    @cached_property
+    def strategy(self) -> catalog.Strategy:
+        """The strategy in use: the configured one, or that which the configured plan names."""
+        found = catalog.get(self.config.strategy)
+        while found.kind == "plan":
+            key, why = plans.load(found.key)(plans.State(self.pool.labels, self.config.labels))
+            self.notes.append(why)
+            found = catalog.get(key)
+        return found
+
+    @cached_property
+    def askable(self) -> NDArray[np.bool_]:
+        """(items,) one open item of each near-duplicate group; groups with a label only where there is nothing else."""
+        return one_of_each_group(self.pool, self.config.batch)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """Over all that may be asked, or the part of it that the guards leave."""
+        looked_at = np.flatnonzero(self.askable)
+        rng = self._rng(6)
+        if "partial_pool" in self.config.guards:
+            looked_at = guards.pool_subset(self.askable, batch=self.config.batch, rng=rng)
+        if "rare_classes" in self.config.guards:
+            looked_at = np.union1d(looked_at, self._near_anchors(rng))
+        keep = min(len(looked_at), max(PER_PLACE * self.config.batch, FEWEST))
+        return Scorer(self.pool.features, looked_at, self.model, self.config.seed, keep, self.report)
+
+    def _near_anchors(self, rng: np.random.Generator) -> Ints:
+        """Open items near those that are labeled, class by class."""
+        known = rows_of(self.pool.features, self.pool.labeled)
+        near = guards.anchors(self.pool.features, known, self.pool.labels, rng=rng)  # type: ignore[arg-type]
+        return np.asarray(near[self.askable[near]])
+
+    def _pick(self) -> Pick:
+        strategy, order = self.strategy, self.scored.order[: self.scorer.keep]
+        if not len(order):
+            return Pick(order)
+        if strategy.kind == "batch":
+            picked: Pick = catalog.load(strategy.key)(self._shortlist(order[:MOST]), self.config.batch)
+            return picked
+        if "class_balance" in self.config.guards:
+            return self._balanced(order)
+        return Pick(order) if strategy.needs == "nothing" or not self.config.spread else self._spread()
+
+    def _spread(self) -> Pick:
+        labeled, scored = rows_of(self.pool.features, self.pool.labeled), self.scored
+        batch, rng = self.config.batch, self._rng(2)
+        return Pick(uncertainty_herding(self.pool.features, scored.scores, scored.order, labeled, batch=batch, rng=rng))
+
+    def _balanced(self, order: Ints) -> Pick:
+        predicted = self.scorer.probs(order)[:, :-1].argmax(axis=1).astype(np.int64)
+        counts = np.bincount(self.pool.labels, minlength=self.config.labels + 1)[: self.config.labels]
+        return Pick(guards.balance_quotas(order, predicted, counts, self.config.batch))
+
+    def _shortlist(self, items: Ints) -> Shortlist:
+        """What is likelier in scope than out of it, as long as that is enough for the batch."""
+        probs, known = self.scorer.probs(items), self.pool.labeled
+        inside = teaches(probs) > 0
+        if inside.sum() >= min(self.config.batch, len(items)):
+            items, probs = items[inside], probs[inside]
+        return Shortlist(
+            items=items,
+            scores=self.scored.scores[items],
+            features=rows_of(self.pool.features, items),
+            probs=in_scope(probs, axis=1),
+            draws=lambda count: self.scorer.draws(items, count),
+            known=rows_of(self.pool.features, known),
+            known_probs=in_scope(self.scorer.probs(known), axis=1),
+            rng=self._rng(7),
+        )
+
+    def _rng(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, stream])
+
+
+def one_of_each_group(pool: Pool, batch: int) -> NDArray[np.bool_]:
+    """(items,) the first open item of every near-duplicate group without a label; with too few, of the others too."""
+    if pool.groups is None:
+        return pool.open
+    fresh = pool.open & ~np.isin(pool.groups, pool.groups[pool.labeled])
+    first = _first_of_group(fresh, pool.groups)
+    return first if first.sum() >= batch else _first_of_group(pool.open, pool.groups)
+
+
+def _first_of_group(open_items: NDArray[np.bool_], groups: Ints) -> NDArray[np.bool_]:
+    items = np.flatnonzero(open_items)
+    _, first = np.unique(groups[items], return_index=True)
+    found = np.zeros(len(open_items), dtype=bool)
+    found[items[first]] = True
+    return found
