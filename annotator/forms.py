@@ -7,15 +7,28 @@ from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
 from django.core import signing
 from django.core.exceptions import ValidationError
+from django.utils.html import escape
 
-from alcore.catalog import STRATEGIES
-from annotator.models import Annotation, Item, Label, Project
+from alcore.catalog import GUARDS, STRATEGIES
+from annotator import pretrained
+from annotator.errors import RefusedError
+from annotator.models import ENCODERS, Annotation, Item, Label, Project
 
 Outcome = Annotation.Outcome
 FEWEST_LABELS = 2
 LONGEST_LABEL = 200
 LONGEST_SECONDS = 24 * 3600
 ANSWER_SALT = "annotator.answer"
+NEW_ENCODERS = [
+    ("", "The usual: words of texts, pixels of images, columns of table rows"),
+    (Project.Encoder.TRANSFORMER.value, Project.Encoder.TRANSFORMER.label),
+    (Project.Encoder.VECTORS.value, Project.Encoder.VECTORS.label),
+]
+NOT_FOR_KIND = {
+    Project.Kind.TEXT.value: "Texts are encoded by their words, a pretrained transformer, or vectors.",
+    Project.Kind.IMAGE.value: "A ZIP of images brings no vectors: choose pixels or a pretrained transformer.",
+    Project.Kind.TABLE.value: "There is no transformer for table rows: choose columns or vectors.",
+}
 
 
 def stamp(user: User) -> str:
@@ -124,6 +137,45 @@ class SettingsForm(forms.Form):
         initial=True,
         help_text="Suspect answers weigh less in training and are listed for you to decide; nothing is changed.",
     )
+    guards = forms.MultipleChoiceField(
+        choices=lambda: [(guard.key, f"{guard.title}: {guard.meaning}") for guard in GUARDS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="They go with any strategy. Without a reason for one, leave them off.",
+    )
+    encoder = forms.ChoiceField(
+        label="What the model sees of an item",
+        required=False,
+        help_text="A pretrained transformer often needs fewer answers, and more time. Vectors are your own, one of the "
+        "file's columns. After a change all items are encoded anew.",
+    )
+    encoder_path = forms.CharField(label="Pretrained model", required=False, max_length=200)
+
+    def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
+        """kind: of the project whose settings these are; empty for a new one, whose kind is asked beside."""
+        super().__init__(*args, **kwargs)
+        self.kind_now = kind
+        encoder = self.fields["encoder"]
+        assert isinstance(encoder, forms.ChoiceField)  # noqa: S101
+        encoder.choices = [(each.value, each.label) for each in ENCODERS[kind]] if kind else NEW_ENCODERS
+        there = ", ".join(pretrained.names()) or "none on this server yet"
+        self.fields["encoder_path"].help_text = f"For a pretrained transformer, its name: {escape(there)}."
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        kind, encoder = self.kind_now or cleaned.get("kind"), cleaned.get("encoder")
+        if kind and encoder and encoder not in ENCODERS[kind]:
+            self.add_error("encoder", NOT_FOR_KIND[kind])
+        if encoder == Project.Encoder.TRANSFORMER:
+            self._locate(cleaned.get("encoder_path", ""))
+        return cleaned
+
+    def _locate(self, name: str) -> None:
+        """The name as an error where it names no model."""
+        try:
+            pretrained.locate(name)
+        except RefusedError as error:
+            self.add_error("encoder_path", error.message if name else "Name the model.")
 
 
 class ImportForm(forms.Form):
@@ -140,14 +192,16 @@ class ImportForm(forms.Form):
     label_column = forms.CharField(
         required=False, max_length=200, help_text="Labels known already; they are imported as answers."
     )
-
+    vector_column = forms.CharField(
+        required=False, max_length=200, help_text="Vectors of your own: a JSON array of numbers in every row."
+    )
     ignore_folders = forms.BooleanField(
         label="The folders in a ZIP are no labels", required=False, help_text="Else each folder's name is a label."
     )
 
     def options(self) -> dict[str, Any]:
         """The columns that were named, and whether folders are labels where they are not."""
-        names = ("id_column", "text_column", "label_column")
+        names = ("id_column", "text_column", "label_column", "vector_column")
         named = {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
         return {**named, "folders": False} if self.cleaned_data["ignore_folders"] else named
 

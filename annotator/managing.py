@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from annotator import access, budgeting, serving
+from annotator import access, budgeting, pretrained, serving
 from annotator.errors import InvalidInputError, NotFoundError, RefusedError
-from annotator.models import ApiToken, Budget, Invitation, Label, Membership, Project
+from annotator.models import ENCODERS, ApiToken, Budget, Invitation, Label, Membership, Project
 
 State = Project.State
 Role = Membership.Role
@@ -32,11 +32,15 @@ class Settings:
     strategy: str = "margin"
     batch_size: int = 20
     cleaning: bool = True
+    guards: Sequence[str] = ()
     limit: int | None = None  # answers; None: no limit
+    encoder: str = ""  # empty: the kind's usual one, or the one that is chosen already
+    encoder_path: str = ""
 
 
 def create_project(owner: User, settings: Settings, *, kind: str, label_names: Sequence[str]) -> Project:
     """A project with its labels, its budget and its owner."""
+    encoder = _suitable_encoder(kind, settings)
     with transaction.atomic():
         project = Project.objects.create(
             slug=_free_slug(settings.name),
@@ -46,11 +50,24 @@ def create_project(owner: User, settings: Settings, *, kind: str, label_names: S
             strategy=settings.strategy,
             batch_size=settings.batch_size,
             cleaning=settings.cleaning,
+            guards=list(settings.guards),
+            encoder=encoder,
+            encoder_path=settings.encoder_path,
         )
         Budget.objects.create(project=project, limit=settings.limit)
         Membership.objects.create(project=project, user=owner, role=Role.OWNER)
         add_labels(project, label_names)
         return project
+
+
+def _suitable_encoder(kind: str, settings: Settings, now: str = "") -> str:
+    """The encoder that was chosen, or else the one of now, or the kind's usual one."""
+    encoder = settings.encoder or now or ENCODERS[kind][0]
+    if encoder not in ENCODERS[kind]:
+        raise InvalidInputError(f"The encoder {encoder} is not for {kind}; there are {', '.join(ENCODERS[kind])}.")
+    if encoder == Project.Encoder.TRANSFORMER:
+        pretrained.locate(settings.encoder_path)
+    return encoder
 
 
 def _free_slug(name: str) -> str:
@@ -61,14 +78,21 @@ def _free_slug(name: str) -> str:
 
 def change_settings(project: Project, settings: Settings) -> None:
     """Put new settings in place; the next round uses them."""
+    encoder = _suitable_encoder(project.kind, settings, now=project.encoder)
+    if encoder == Project.Encoder.VECTORS and project.items.filter(vector__isnull=True).exists():
+        raise InvalidInputError(
+            "There are items that came without a vector, so vectors cannot be what is learned from."
+        )
     with transaction.atomic():
         budgeting.set_limit(project, settings.limit)
         project.name = settings.name
         project.guidelines = settings.guidelines
         project.strategy = settings.strategy
         project.batch_size = settings.batch_size
-        project.cleaning = settings.cleaning
-        project.save(update_fields=["name", "guidelines", "strategy", "batch_size", "cleaning"])
+        project.cleaning, project.guards = settings.cleaning, list(settings.guards)
+        project.encoder, project.encoder_path = encoder, settings.encoder_path
+        fields = ["name", "guidelines", "strategy", "batch_size", "cleaning", "guards", "encoder", "encoder_path"]
+        project.save(update_fields=fields)
 
 
 def add_labels(project: Project, names: Sequence[str]) -> None:

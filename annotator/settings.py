@@ -115,6 +115,8 @@ STORAGES = {
 }
 MEDIA_ROOT = HOME / "files"  # items' images and uploads; served only through views that authorise
 ARTIFACTS_ROOT = HOME / "artifacts"  # features and predictions, written by the worker
+MODELS = Path(env.str("WINNOW_MODELS", default=str(HOME / "models")))  # the pretrained models that projects may name
+HUB = env.bool("WINNOW_HUB", default=False)  # whether they may also name models to be downloaded
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 UPLOAD_LIMIT = env.int("WINNOW_UPLOAD_LIMIT_MB", default=512) * 1024 * 1024
 

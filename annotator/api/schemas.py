@@ -70,7 +70,7 @@ class AnnotationOut(Schema):
     query: int | None
     round: int | None
     strategy: str | None
-    draw: str | None = Field(description="ranked, random, audit or review")
+    draw: str | None = Field(description="ranked, sampled, random, audit or review")
     score: float | None
     rank: int | None
     probability: float | None = Field(description="of this draw at its step, given the earlier ones; null if ranked")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alcore.protocols import Rows
 from alcore.rounds import RoundInput
-from annotator.models import Annotation, Item, Label, Project, Query
+from annotator.models import Annotation, Item, Label, Project
 
 Ints = NDArray[np.int64]
 
@@ -95,7 +96,8 @@ def load_votes(project: Project, pool: Pool, sequence: int) -> Votes:
     )
 
 
-def round_input(project: Project, pool: Pool, votes: Votes, features: NDArray[np.float32]) -> RoundInput:
+def round_input(project: Project, pool: Pool, votes: Votes, features: Rows, groups: Ints) -> RoundInput:
+    """groups: (items,) the position of the first item that each one nearly repeats."""
     audited = pool.audit != Item.Audit.NO
     train = ~audited[votes.item]
     trusted = np.zeros(len(pool.ids), dtype=bool)
@@ -112,6 +114,7 @@ def round_input(project: Project, pool: Pool, votes: Votes, features: NDArray[np
         audit_item=audit_item,
         audit_label=audit_answers(pool, votes)[audit_item],
         audit_reporting=pool.audit[audit_item] == Item.Audit.REPORTING,
+        groups=groups,
     )
 
 
@@ -126,7 +129,7 @@ def audit_answers(pool: Pool, votes: Votes) -> Ints:
 
 def _open(project: Project, pool: Pool) -> NDArray[np.bool_]:
     """Items that may be asked: never asked, or waiting in an earlier round's batch, which this one replaces."""
-    waiting = project.queries.open().filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM])
+    waiting = project.queries.open().chosen_by_rounds()
     replaced = np.array(list(waiting.values_list("item_id", flat=True)), dtype=np.int64)
     unasked = pool.state == Item.State.UNASKED
     return np.asarray(unasked | np.isin(pool.ids, replaced), dtype=np.bool_)

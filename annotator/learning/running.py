@@ -56,9 +56,9 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     pool = loading.load_pool(project)
     votes = loading.load_votes(project, pool, sequence)
     loaded = time.perf_counter()
-    features = encoding.features_of(project, pool, lambda share: pulse.report("encode", share))
+    encodings = encoding.features_of(project, pool, lambda share: pulse.report("encode", share))
     encoded = time.perf_counter()
-    data = loading.round_input(project, pool, votes, features)
+    data = loading.round_input(project, pool, votes, encodings.features, encodings.groups)
     result = _compute(found, pool, data, pulse)
     began = time.perf_counter()
     pulse.report("store", 0.0)
@@ -78,6 +78,7 @@ def _compute(found: Round, pool: loading.Pool, data: RoundInput, pulse: "Pulse")
         random_share=project.random_share,
         seed=found.seed,
         cleaning=project.cleaning,
+        guards=tuple(project.guards),
     )
     return run_round(data, config, heads.Ensemble(), report=pulse.report)
 

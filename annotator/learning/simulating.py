@@ -36,11 +36,12 @@ class Wish:
     noise: float = 0.0
     limit: int | None = None
     jobs: int = 1
+    encoder: str = ""  # empty: the usual one for the data
 
 
 def compare(wish: Wish, progress: Callable[[int, int], None]) -> list[Run]:
     """Run every strategy with every seed; seeds share their pool, test items and noise, so runs pair up."""
-    dataset = datasets.read(wish.data, wish.columns)
+    dataset = datasets.read(wish.data, wish.columns, encoder=wish.encoder)
     plans = [
         Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise)
         for seed in range(wish.seeds)

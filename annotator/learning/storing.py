@@ -85,7 +85,7 @@ def _store_queries(outcome: Outcome, budget: Budget) -> int:
 
 
 def _withdraw_open(project: Project, budget: Budget) -> None:
-    earlier = project.queries.open().filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM])
+    earlier = project.queries.open().chosen_by_rounds()
     items = list(earlier.values_list("item_id", flat=True))
     earlier.update(state=Query.State.WITHDRAWN)
     Item.objects.filter(id__in=items).update(state=Item.State.UNASKED)
@@ -103,26 +103,28 @@ def _new_queries(outcome: Outcome) -> list[Query]:
 
 def _query(outcome: Outcome, index: int, place: int) -> Query:
     selection, result = outcome.result.selection, outcome.result
-    is_random = str(selection.draw[index]) == Query.Draw.RANDOM
+    draw = Query.Draw(str(selection.draw[index]))
     return Query(
         project=outcome.round.project,
         round=outcome.round,
         item_id=int(outcome.pool.ids[selection.items[index]]),
-        draw=Query.Draw.RANDOM if is_random else Query.Draw.RANKED,
-        strategy="random" if is_random else result.strategy,
-        reason=_reason(outcome, is_random, place),
+        draw=draw,
+        strategy="random" if draw == Query.Draw.RANDOM else result.strategy,
+        reason=_reason(outcome, draw, place),
         score=_finite(selection.scores[index]),
         rank=place * RANK_STEP,
-        probability=_finite(selection.probability[index]) if is_random else None,
-        draw_step=int(selection.step[index]) if is_random else None,
-        pool_size=int(selection.pool_size[index]) if is_random else None,
+        probability=_finite(selection.probability[index]),
+        draw_step=int(selection.step[index]) or None,
+        pool_size=int(selection.pool_size[index]) or None,
     )
 
 
-def _reason(outcome: Outcome, is_random: bool, place: int) -> str:
+def _reason(outcome: Outcome, draw: Query.Draw, place: int) -> str:
     number = outcome.round.number
-    if is_random:
+    if draw == Query.Draw.RANDOM:
         return f"Drawn at random by round {number}, to keep the labels representative."
+    if draw == Query.Draw.SAMPLED:
+        return f"Drawn by its score in round {number}: {outcome.result.reason}"[:200]
     return f"Round {number} ranked it number {place}: {outcome.result.reason}"[:200]
 
 

@@ -2,12 +2,13 @@
 
 from annotator.models.annotations import Annotation, LabelIssue, Query
 from annotator.models.budgets import Budget
-from annotator.models.items import FOLDS, Import, Item
-from annotator.models.projects import AUDIT_SHARE, ApiToken, Invitation, Label, Membership, Project
+from annotator.models.items import FOLDS, Import, Item, Vector
+from annotator.models.projects import AUDIT_SHARE, ENCODERS, ApiToken, Invitation, Label, Membership, Project
 from annotator.models.rounds import Round, Worker
 
 __all__ = [
     "AUDIT_SHARE",
+    "ENCODERS",
     "FOLDS",
     "Annotation",
     "ApiToken",
@@ -21,5 +22,6 @@ __all__ = [
     "Project",
     "Query",
     "Round",
+    "Vector",
     "Worker",
 ]

@@ -12,6 +12,9 @@ class QueryQuerySet(models.QuerySet["Query"]):
     def open(self) -> "QueryQuerySet":
         return self.filter(state=Query.State.OPEN)
 
+    def chosen_by_rounds(self) -> "QueryQuerySet":
+        return self.filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM, Query.Draw.SAMPLED])
+
     def held(self) -> "QueryQuerySet":
         return self.filter(state=Query.State.HELD)
 
@@ -28,6 +31,7 @@ class Query(models.Model):
     class Draw(models.TextChoices):
         RANKED = "ranked", "Ranked by the strategy"
         RANDOM = "random", "Drawn at random"
+        SAMPLED = "sampled", "Drawn by its score"
         AUDIT = "audit", "Drawn for the audit"
         REVIEW = "review", "Sent back for review"
 

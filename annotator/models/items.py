@@ -98,6 +98,16 @@ class Item(models.Model):
         self.order = _digest(seed, "order", self.key)
 
 
+class Vector(models.Model):
+    """The vector that came with an item, beside it, so that reading an item does not read the vector."""
+
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    values = models.BinaryField()  # float32, little-endian; of the project's vector_length
+
+    def __str__(self) -> str:
+        return f"vector of {self.item_id}"
+
+
 class Import(models.Model):
     """A file on its way into a project: its progress, what it added, and what was wrong in it."""
 

@@ -37,6 +37,13 @@ class Project(models.Model):
         ARCHIVED = "archived", "Archived"
         DELETED = "deleted", "Being deleted"
 
+    class Encoder(models.TextChoices):
+        LSA = "lsa", "Words and word pairs (TF-IDF and LSA)"
+        PIXELS = "pixels", "Pixels (28 by 28 grays, PCA)"
+        COLUMNS = "columns", "Columns by their types"
+        TRANSFORMER = "transformer", "A pretrained transformer"
+        VECTORS = "vectors", "Vectors that come with the items"
+
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -46,6 +53,10 @@ class Project(models.Model):
     batch_size = models.PositiveIntegerField(default=20)
     random_share = models.FloatField(default=0.1)
     cleaning = models.BooleanField(default=True)
+    guards = models.JSONField(default=list, blank=True)  # keys of alcore.catalog.GUARDS
+    encoder = models.CharField(max_length=12, choices=Encoder.choices)
+    encoder_path = models.CharField(max_length=200, blank=True)  # the pretrained model's name, never a path
+    vector_length = models.PositiveIntegerField(null=True, blank=True)  # of the vectors that came with the items
     seed = models.PositiveIntegerField(default=_seed)
     item_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -77,6 +88,14 @@ class Project(models.Model):
             number += 1
             slug = f"{stem}-{number}"
         return slug
+
+
+# what may encode items of a kind, the usual one first
+ENCODERS: dict[str, tuple[Project.Encoder, ...]] = {
+    Project.Kind.TEXT: (Project.Encoder.LSA, Project.Encoder.TRANSFORMER, Project.Encoder.VECTORS),
+    Project.Kind.IMAGE: (Project.Encoder.PIXELS, Project.Encoder.TRANSFORMER),
+    Project.Kind.TABLE: (Project.Encoder.COLUMNS, Project.Encoder.VECTORS),
+}
 
 
 class Label(models.Model):

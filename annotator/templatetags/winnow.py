@@ -10,6 +10,14 @@ from annotator.models import Label
 register = template.Library()
 DIGITS = "0123456789"
 NOTHING = "\N{EN DASH}"
+_NEEDS = {
+    "nothing": "nothing",
+    "probs": "the ensemble's probabilities",
+    "members": "each member's probabilities",
+    "draws": "samples of the model",
+    "targets": "samples of the model, on a sample of the pool too",
+    "features": "the features of items",
+}
 _TITLES = {strategy.key: strategy.title for strategy in STRATEGIES}
 
 
@@ -35,6 +43,12 @@ def duration(seconds: float | None) -> str:
 def strategy_title(key: str) -> str:
     """A strategy's title; what is in no catalog (the first batch's coverage) by its own name."""
     return _TITLES.get(key, key.replace("_", " ").capitalize())
+
+
+@register.filter
+def needs_title(needs: str) -> str:
+    """What a strategy looks at, in words."""
+    return _NEEDS[needs]
 
 
 @register.filter

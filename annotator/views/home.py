@@ -5,10 +5,16 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from alcore.catalog import STRATEGIES
+from alcore import catalog
 from annotator import access, progress
 from annotator.models import Project
 from annotator.views.requests import PersonRequest, WebRequest, signed_in
+
+KINDS = (
+    ("plan", "Plans", "They choose another strategy by how far the project is."),
+    ("score", "By score", "Each item by itself; the batch is then spread over what scores high."),
+    ("batch", "As a batch", "What is worth asking together, out of a shortlist of fifty for each place of the batch."),
+)
 
 
 @require_GET
@@ -22,7 +28,16 @@ def home(request: PersonRequest) -> HttpResponseBase:
 @require_GET
 @signed_in
 def strategies(request: PersonRequest) -> HttpResponseBase:
-    return render(request, "strategies/page.html", {"strategies": STRATEGIES})
+    return render(
+        request, "strategies/page.html", {"groups": _groups(), "guards": catalog.GUARDS, "default": catalog.DEFAULT}
+    )
+
+
+def _groups() -> list[dict[str, object]]:
+    return [
+        {"title": title, "meaning": meaning, "strategies": [s for s in catalog.STRATEGIES if s.kind == kind]}
+        for kind, title, meaning in KINDS
+    ]
 
 
 @never_cache

@@ -30,6 +30,9 @@ class Command(BaseCommand):
         parser.add_argument("--id-column", default="", help="your own ids; 'id' where there is such a column")
         parser.add_argument("--text-column", default="", help="the text; 'text', else the only other one")
         parser.add_argument("--label-column", default="", help="known labels; 'label' where there is such a column")
+        parser.add_argument("--vector-column", default="", help="your own vectors, each a JSON array of numbers")
+        parser.add_argument("--encoder", default="", choices=["", *Project.Encoder.values], help="of a new project")
+        parser.add_argument("--model", default="", help="for the encoder transformer: a name under WINNOW_MODELS")
         parser.add_argument("--no-folders", action="store_true", help="a ZIP's folders are no labels")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,10 +55,11 @@ class Command(BaseCommand):
             id_column=options["id_column"],
             text_column=options["text_column"],
             label_column=options["label_column"],
+            vector_column=options["vector_column"],
             folders=not options["no_folders"],
         )
         try:
-            rows = reading.read(path, path.name, project.kind, columns)
+            rows = reading.read(path, path.name, project.kind, importing.columns_of(project, columns))
             return importing.add_items(project, rows, importer=_owner_of(project), report=_progress)
         except RefusedError as error:
             if options["new"] and not project.items.exists():
@@ -78,8 +82,17 @@ def _project(options: dict[str, Any]) -> Project:
     if options["limit"] is not None and options["limit"] < 0:
         raise CommandError("--limit is a number of answers, 0 or more.")
     labels = list(dict.fromkeys(name.strip() for name in options["labels"].split(",") if name.strip()))
-    settings = managing.Settings(options["new"], strategy=options["strategy"], limit=options["limit"])
-    return managing.create_project(owner, settings, kind=options["kind"], label_names=labels)
+    settings = managing.Settings(
+        options["new"],
+        strategy=options["strategy"],
+        limit=options["limit"],
+        encoder=options["encoder"],
+        encoder_path=options["model"],
+    )
+    try:
+        return managing.create_project(owner, settings, kind=options["kind"], label_names=labels)
+    except RefusedError as error:
+        raise CommandError(error.message) from error
 
 
 def _owner_of(project: Project) -> User:

@@ -22,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--label-column", default="label", help="CSV: the column that holds the known label")
         parser.add_argument("--split-column", help="CSV: the column that says test for the test rows")
         parser.add_argument("--out-of-scope-value", help="CSV: the label that means out of scope")
+        parser.add_argument("--encoder", default="", help="lsa, pixels, raw, columns, vectors, or a model's folder")
         parser.add_argument("--limit", type=int, help="draw a pool of so many items, anew for every seed")
         parser.add_argument("--strategies", default="random,margin", help=f"of {', '.join(KEYS)}")
         parser.add_argument("--seeds", type=int, default=5)
@@ -78,6 +79,7 @@ def _wish(options: dict[str, Any]) -> Any:
         options["noise"],
         options["limit"],
         options["jobs"],
+        options["encoder"],
     )
 
 
