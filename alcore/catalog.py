@@ -31,8 +31,18 @@ class Strategy:
     ranked_by: str = ""
 
 
-DEFAULT = "margin"
+DEFAULT = "auto"
 STRATEGIES: tuple[Strategy, ...] = (
+    Strategy(
+        "auto",
+        "Automatic",
+        "Asks where margins are close, spread over the pool; at random where random answers show that this pays more.",
+        "Bae, Oliveira & Sutherland (2025), with a control of our own",
+        "plan",
+        "probs",
+        "low",
+        "alcore.plans:auto",
+    ),
     Strategy(
         "random",
         "Random",

@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore import catalog, guards, plans, selection
+from alcore import catalog, control, guards, plans, selection
 from alcore.batches import Shortlist
+from alcore.control import Answers, Control
 from alcore.protocols import Ints, Model, Report, Rows
 from alcore.scoring import Scored, Scorer, in_scope, rows_of, teaches
 from alcore.selection import Pick, Selection
@@ -16,6 +17,8 @@ from alcore.strategies.diversity import uncertainty_herding
 
 PER_PLACE = 50  # candidates for every place of the batch, where a strategy looks at them together
 FEWEST = 1_000  # in a shortlist, where the pool has as many
+NO_ITEMS: Ints = np.zeros(0, dtype=np.int64)
+NO_ANSWERS = Answers(NO_ITEMS, NO_ITEMS)
 MOST = 10_000  # in a shortlist: what is held in full, 15 MB at 384 dimensions
 
 
@@ -44,6 +47,8 @@ class Pool:
 
     features: (items, D). open: (items,) True where an item may be asked. labeled, labels: (n,) indices and their
     labels, K for out of scope. groups: (items,) the first item of each one's near-duplicate group; None for no groups.
+    chosen, random: the answers to what strategies chose and to what was drawn at random (the audit's choices half
+    too), as they were asked. stop_set: (s,) items drawn at random on which models are compared.
     """
 
     features: Rows
@@ -51,6 +56,9 @@ class Pool:
     labeled: Ints
     labels: Ints
     groups: Ints | None = None
+    chosen: Answers = NO_ANSWERS
+    random: Answers = NO_ANSWERS
+    stop_set: Ints = field(default_factory=lambda: NO_ITEMS)
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,9 @@ class Choice:
     report: Report
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.random_share = self.config.random_share
+
     @cached_property
     def scored(self) -> Scored:
         """The pool by what the strategy ranks it by, guarded."""
@@ -88,8 +99,8 @@ class Choice:
 
     def made(self) -> Chosen:
         """The batch; never two items of one near-duplicate group, and a random share of all that is open."""
-        share, batch = self.config.random_share, self.config.batch
-        chosen = selection.fill(self._pick(), self.askable, batch=batch, random_share=share, rng=self._rng(2))
+        pick, batch = self._pick(), self.config.batch
+        chosen = selection.fill(pick, self.askable, batch=batch, random_share=self.random_share, rng=self._rng(2))
         scores = self.scored.scores[chosen.items]
         return Chosen(replace(chosen, scores=scores), self.strategy.key, tuple(self.notes))
 
@@ -98,10 +109,23 @@ class Choice:
         """The strategy in use: the configured one, or that which the configured plan names."""
         found = catalog.get(self.config.strategy)
         while found.kind == "plan":
-            key, why = plans.load(found.key)(plans.State(self.pool.labels, self.config.labels))
-            self.notes.append(why)
-            found = catalog.get(key)
+            decision = plans.load(found.key)(self._state())
+            self.notes.append(decision.why)
+            self.random_share = self.config.random_share if decision.random_share is None else decision.random_share
+            found = catalog.get(decision.key)
         return found
+
+    def _state(self) -> plans.State:
+        return plans.State(self.pool.labels, self.config.labels, self._control, self._agreement)
+
+    def _control(self) -> Control | None:
+        return control.compare(self.pool.features, self.pool.chosen, self.pool.random)
+
+    def _agreement(self) -> float | None:
+        if not len(self.pool.stop_set):
+            return None
+        members = self.model.member_probs(rows_of(self.pool.features, self.pool.stop_set)).argmax(axis=2)
+        return float((members == members[0]).all(axis=0).mean())
 
     @cached_property
     def askable(self) -> NDArray[np.bool_]:

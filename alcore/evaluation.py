@@ -57,6 +57,25 @@ def audit_estimate(predictions: Ints, answers: Ints) -> AuditEstimate:
     return AuditEstimate(correct, answered, correct / answered if answered else 0.0, low, high)
 
 
+def expected_calibration_error(probs: Floats, labels: Ints, *, bins: int = 15) -> float:
+    """How far, in the mean over items, the probability of the predicted label is from how often it is right; in [0, 1].
+
+    Args:
+        probs: (items, classes), rows sum to 1, of items that the model has not seen. labels: (items,).
+        bins: of equal width, by the probability of the predicted label.
+
+    NaN without items. Raises ValueError on unequal lengths.
+    Source: Naeini, Cooper & Hauskrecht (2015); Guo et al. (2017).
+    """
+    require_shape("labels", labels, (len(probs),))
+    if not len(probs):
+        return float("nan")
+    sure, right = probs.max(axis=1).astype(np.float64), probs.argmax(axis=1) == labels
+    place = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, weights=right - sure, minlength=bins)
+    return float(np.abs(gaps).sum() / len(probs))
+
+
 def area_under_curve(labels: Floats, accuracy: Floats) -> float:
     """Mean height of the learning curve over the labels spent, by trapezoids; in the unit of accuracy.
 

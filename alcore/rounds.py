@@ -15,12 +15,14 @@ from alcore import catalog, choosing, cleaning, consensus, evaluation, selection
 from alcore.checking import require_shape
 from alcore.cleaning import LabelIssue
 from alcore.consensus import Consensus
+from alcore.control import Answers
 from alcore.evaluation import AuditEstimate
 from alcore.protocols import Ints, Model, Report, Rows
 from alcore.selection import Pick, Selection
 from alcore.strategies.coldstart import max_herding
 
 COVERAGE = "coverage"
+STOP_SET = 2_000  # audit items on which the members are compared
 COVERED = 20_000  # items looked at without a model; the features of so many are held at once
 
 
@@ -32,7 +34,7 @@ class RoundInput:
     each one's near-duplicate group, None where there are none. vote_item, vote_annotator, vote_label:
     (votes,), of items that may train. open: (items,) may be asked. trusted: (items,) decided by a reviewer.
     audit_item: (audit,) indices. audit_label: (audit,), -1 where not answered. audit_reporting: (audit,) True for
-    the half that only reports.
+    the half that only reports. at_random: (items,) True where an item was asked by a random draw; None if unknown.
     """
 
     features: Rows
@@ -46,6 +48,7 @@ class RoundInput:
     audit_label: Ints
     audit_reporting: NDArray[np.bool_]
     groups: Ints | None = None
+    at_random: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class RoundResult:
     audit: AuditEstimate
     choice_audit: AuditEstimate
     oof_accuracy: float | None
+    oof_calibration_error: float | None
     notes: tuple[str, ...]
     timings: dict[str, float]
 
@@ -95,6 +99,7 @@ class _Findings:
     issues: tuple[LabelIssue, ...] = ()
     downweighted: int = 0
     oof_accuracy: float | None = None
+    oof_calibration_error: float | None = None
     notes: list[str] = field(default_factory=list)
     predictions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -146,7 +151,24 @@ def _take(choice: choosing.Choice, found: _Findings) -> Selection:
 
 
 def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
-    return choosing.Pool(data.features, data.open, labeled, labels, data.groups)
+    """With what was drawn at random apart: random draws for training, and the audit's choices half."""
+    at_random = np.zeros(len(data.open), dtype=bool) if data.at_random is None else data.at_random
+    _, first_vote = np.unique(data.vote_item, return_index=True)
+    order = np.argsort(first_vote, kind="stable")[: len(labeled)]
+    items, given = labeled[order], labels[order]
+    drawn = at_random[items]
+    answered = (data.audit_label >= 0) & ~data.audit_reporting
+    random = np.concatenate([items[drawn], data.audit_item[answered]])
+    return choosing.Pool(
+        features=data.features,
+        open=data.open,
+        labeled=labeled,
+        labels=labels,
+        groups=data.groups,
+        chosen=Answers(items[~drawn], given[~drawn]),
+        random=Answers(random, np.concatenate([given[drawn], data.audit_label[answered]])),
+        stop_set=data.audit_item[:STOP_SET],
+    )
 
 
 def _train(data: RoundInput, config: RoundConfig, model: Model, found: _Findings, clock: "_Clock") -> None:
@@ -159,6 +181,7 @@ def _train(data: RoundInput, config: RoundConfig, model: Model, found: _Findings
         oof = model.out_of_fold_probs(features, folds)
     found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
     found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
+    found.oof_calibration_error = evaluation.expected_calibration_error(oof, labels)
     if not config.cleaning:
         return
     with clock.step("clean"):
@@ -189,6 +212,7 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         audit=audit,
         choice_audit=choice,
         oof_accuracy=found.oof_accuracy,
+        oof_calibration_error=found.oof_calibration_error,
         notes=tuple(found.notes),
         timings=dict(seconds),
     )

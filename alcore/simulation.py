@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alcore.protocols import Floats, Ints, Model
-from alcore.rounds import RoundConfig, RoundInput, run_round
+from alcore.rounds import RoundConfig, RoundInput, RoundResult, run_round
+from alcore.selection import RANDOM, Selection
 
 AUDIT_EVERY = 5  # one answer in five goes to the audit, as in the app
 
@@ -57,6 +57,7 @@ class Run:
     seconds: list[float] = field(default_factory=list)
     out_of_scope_bought: list[int] = field(default_factory=list)
     issues: list[int] = field(default_factory=list)
+    strategies: list[str] = field(default_factory=list)
 
 
 def simulate(task: Task, plan: Plan, model: Model) -> Run:
@@ -66,20 +67,65 @@ def simulate(task: Task, plan: Plan, model: Model) -> Run:
     """
     if plan.batch < 2 or plan.budget < plan.batch or not 0 <= plan.noise < 1:
         raise ValueError(f"Need 2 <= batch <= budget and 0 <= noise < 1; got {plan}.")
-    answers = with_noise(task.pool_labels, plan.noise, task.classes, np.random.default_rng([plan.seed, 11]))
-    features = np.concatenate([task.pool, task.test]).astype(np.float32)
-    run, bought, spent = Run(plan.strategy, plan.seed, plan.cleaning), np.zeros(0, dtype=np.int64), 0
+    table = _Table(task, plan)
+    run = Run(plan.strategy, plan.seed, plan.cleaning)
     while True:
-        seed = plan.seed * 100_003 + len(run.labels)
-        chosen, predictions, seconds, issues = _round(task, plan, features, bought, answers, model, seed)
-        if len(bought):
-            _note(run, task, predictions, spent, bought, seconds, issues)
-        if spent >= plan.budget or not len(chosen):
+        result = run_round(table.seen(), _config(task, plan, len(run.labels)), model)
+        if len(table.bought):
+            _note(run, table, result)
+        if table.spent >= plan.budget or not len(result.selection):
             return run
-        batch = min(plan.batch, plan.budget - spent)
-        for_training = chosen[: batch - batch // AUDIT_EVERY]
-        bought = np.concatenate([bought, for_training])
-        spent += len(for_training) + batch // AUDIT_EVERY
+        table.answer(result.selection, min(plan.batch, plan.budget - table.spent))
+
+
+class _Table:
+    """The known answers, and which of them have been bought. The audit's are drawn from the pool at the start."""
+
+    def __init__(self, task: Task, plan: Plan) -> None:
+        self.task = task
+        pool, test = len(task.pool), len(task.test)
+        self.answers = with_noise(task.pool_labels, plan.noise, task.classes, np.random.default_rng([plan.seed, 11]))
+        self.features = np.concatenate([task.pool, task.test]).astype(np.float32)
+        order = np.random.default_rng([plan.seed, 17]).permutation(pool)
+        self.audit = order[: min(plan.budget, pool) // AUDIT_EVERY]
+        self.test = np.arange(pool, pool + test)
+        self.bought = np.zeros(0, dtype=np.int64)
+        self.at_random = np.zeros(pool + test, dtype=bool)
+        self.audited = 0
+
+    @property
+    def spent(self) -> int:
+        return len(self.bought) + self.audited
+
+    def answer(self, selection: Selection, count: int) -> None:
+        """Buy `count` answers: a fifth for the audit, while it has items, and the first of the selection."""
+        audited = min(count // AUDIT_EVERY, len(self.audit) - self.audited)
+        self.audited += audited
+        taken = slice(0, count - audited)
+        self.bought = np.concatenate([self.bought, selection.items[taken]])
+        self.at_random[selection.items[taken][selection.draw[taken] == RANDOM]] = True
+
+    def seen(self) -> RoundInput:
+        """What a round sees. The test items stand beside the audit's: always predicted, never answered."""
+        task, items = self.task, len(self.features)
+        audit_label = np.full(len(self.audit) + len(self.test), -1, dtype=np.int64)
+        audit_label[: self.audited] = self.answers[self.audit[: self.audited]]
+        open_items = np.arange(items) < len(task.pool)
+        open_items[self.bought] = open_items[self.audit] = False
+        return RoundInput(
+            features=self.features,
+            folds=np.concatenate([task.folds, np.zeros(len(self.test), dtype=np.int64)]),
+            vote_item=self.bought,
+            vote_annotator=np.zeros(len(self.bought), dtype=np.int64),
+            vote_label=self.answers[self.bought],
+            open=open_items,
+            trusted=np.zeros(items, dtype=bool),
+            audit_item=np.concatenate([self.audit, self.test]),
+            audit_label=audit_label,
+            audit_reporting=np.arange(len(audit_label)) % 2 == 1,
+            groups=None if task.groups is None else np.concatenate([task.groups, self.test]),
+            at_random=self.at_random,
+        )
 
 
 def with_noise(labels: Ints, share: float, classes: int, rng: np.random.Generator) -> Ints:
@@ -89,53 +135,24 @@ def with_noise(labels: Ints, share: float, classes: int, rng: np.random.Generato
     return np.where(flipped, (labels + shift) % classes, labels).astype(np.int64)
 
 
-def _round(  # noqa: PLR0913, PLR0917 - everything a round is made of
-    task: Task, plan: Plan, features: Floats, bought: Ints, answers: Ints, model: Model, seed: int
-) -> tuple[Ints, Ints, float, int]:
-    """Chosen pool items, predictions of the test items, seconds and issues of one round.
-
-    The test items stand where the app has its audit: predicted by every round, never trained, never open.
-    """
-    pool, items = len(task.pool), len(features)
-    test = np.arange(pool, items)
-    data = RoundInput(
-        features=features,
-        folds=np.concatenate([task.folds, np.zeros(len(test), dtype=np.int64)]),
-        vote_item=bought,
-        vote_annotator=np.zeros(len(bought), dtype=np.int64),
-        vote_label=answers[bought],
-        open=_open(pool, items, bought),
-        trusted=np.zeros(items, dtype=bool),
-        audit_item=test,
-        audit_label=np.full(len(test), -1, dtype=np.int64),
-        audit_reporting=np.ones(len(test), dtype=bool),
-        groups=None if task.groups is None else np.concatenate([task.groups, test]),
-    )
-    config = RoundConfig(
+def _config(task: Task, plan: Plan, number: int) -> RoundConfig:
+    return RoundConfig(
         labels=task.classes,
         strategy=plan.strategy,
         batch=plan.batch,
-        seed=seed,
+        seed=plan.seed * 100_003 + number,
         cleaning=plan.cleaning,
         spread=plan.spread,
         guards=plan.guards,
     )
-    result = run_round(data, config, model)
-    return result.selection.items, result.audit_predictions, sum(result.timings.values()), len(result.issues)
 
 
-def _open(pool: int, items: int, bought: Ints) -> NDArray[np.bool_]:
-    open_items = np.arange(items) < pool
-    open_items[bought] = False
-    return open_items
-
-
-def _note(  # noqa: PLR0913, PLR0917 - one entry of each of the run's lists
-    run: Run, task: Task, predictions: Ints, spent: int, bought: Ints, seconds: float, issues: int
-) -> None:
-    in_scope = task.test_labels < task.classes
-    run.labels.append(spent)
+def _note(run: Run, table: _Table, result: RoundResult) -> None:
+    task = table.task
+    predictions, in_scope = result.audit_predictions[len(table.audit) :], task.test_labels < task.classes
+    run.labels.append(table.spent)
     run.accuracy.append(float((predictions == task.test_labels)[in_scope].mean()))
-    run.seconds.append(round(seconds, 4))
-    run.out_of_scope_bought.append(int((task.pool_labels[bought] == task.classes).sum()))
-    run.issues.append(issues)
+    run.seconds.append(round(sum(result.timings.values()), 4))
+    run.out_of_scope_bought.append(int((task.pool_labels[table.bought] == task.classes).sum()))
+    run.issues.append(len(result.issues))
+    run.strategies.append(result.strategy)

@@ -9,7 +9,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.utils.html import escape
 
-from alcore.catalog import GUARDS, STRATEGIES
+from alcore.catalog import DEFAULT, GUARDS, STRATEGIES
 from annotator import pretrained
 from annotator.errors import RefusedError
 from annotator.models import ENCODERS, Annotation, Item, Label, Project
@@ -115,7 +115,7 @@ class SettingsForm(forms.Form):
     strategy = forms.ChoiceField(
         choices=lambda: [(strategy.key, strategy.title) for strategy in STRATEGIES],
         help_text="How a round chooses what to ask next.",
-        initial="margin",
+        initial=DEFAULT,
     )
     batch_size = forms.IntegerField(
         label="Answers between rounds",

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
+from alcore.catalog import DEFAULT
 from annotator import access, budgeting, pretrained, serving
 from annotator.errors import InvalidInputError, NotFoundError, RefusedError
 from annotator.models import ENCODERS, ApiToken, Budget, Invitation, Label, Membership, Project
@@ -29,7 +30,7 @@ class Settings:
 
     name: str
     guidelines: str = ""
-    strategy: str = "margin"
+    strategy: str = DEFAULT
     batch_size: int = 20
     cleaning: bool = True
     guards: Sequence[str] = ()

@@ -71,25 +71,27 @@ def penalty_matrix(results: Results) -> dict[str, dict[str, float]]:
     return beats
 
 
-def table(verdict: dict[str, Any]) -> str:
-    """All of it as text."""
-    lines = []
-    for name, arms in verdict["sets"].items():
-        lines += ["", name, f"  {'arm':24}{'area':>8}{'- random':>24}{'p (Holm)':>10}{'labels needed':>24}{'final':>8}"]
-        for arm, entry in sorted(arms.items(), key=lambda item: -item[1]["area"]):
-            lines.append(_line(arm, entry))
-    lines += ["", f"over all sets{'':13}{'regret':>8}{'worst - random':>16}{'median labels needed':>22}"]
+def set_table(name: str, arms: dict[str, list[Run]], baseline: str = "random") -> str:
+    """One set's arms, the best first."""
+    lines = ["", name, f"  {'arm':16}{'area':>8}{'- random':>26}{'p (Holm)':>10}{'labels needed':>22}{'final':>8}"]
+    entries = _one_set(arms, baseline)
+    return "\n".join([*lines, *(_line(*found) for found in sorted(entries.items(), key=lambda e: -e[1]["area"]))])
+
+
+def overall_table(verdict: dict[str, Any]) -> str:
+    """Over all sets: regret and worst in points, the median share of labels needed, and who surely beats whom."""
+    lines = ["", f"  {'over all sets':16}{'regret':>8}{'worst - random':>16}{'median labels needed':>22}"]
     for arm, entry in sorted(verdict["overall"].items(), key=lambda item: item[1]["regret"]):
         needed = "-" if entry["median_share"] is None else f"{entry['median_share']:.2f}"
-        lines.append(f"  {arm:24}{100 * entry['regret']:8.2f}{100 * entry['worst']:16.2f}{needed:>22}")
+        lines.append(f"  {arm:16}{100 * entry['regret']:8.2f}{100 * entry['worst']:16.2f}{needed:>22}")
     return "\n".join([*lines, "", *_matrix(verdict["beats"])])
 
 
 def _matrix(beats: dict[str, dict[str, float]]) -> list[str]:
-    width = max(len(arm) for arm in beats) + 2
-    head = "row surely beats column, share of sets".ljust(width) + "".join(arm[:10].rjust(12) for arm in beats)
+    width = 2 + max(len(arm) for arm in beats)
+    head = "beats".ljust(width) + "".join(arm[:10].rjust(12) for arm in beats)
     rows = [arm.ljust(width) + "".join(f"{value:12.2f}" for value in row.values()) for arm, row in beats.items()]
-    return [head, *rows]
+    return ["Share of the sets on which the row is surely better than the column:", head, *rows]
 
 
 def _line(arm: str, entry: dict[str, Any]) -> str:
@@ -97,7 +99,7 @@ def _line(arm: str, entry: dict[str, Any]) -> str:
     difference = "" if against is None else f"{against['mean']:+.4f} [{against['low']:+.4f}, {against['high']:+.4f}]"
     p = "" if against is None else f"{entry['p_holm']:.4f}"
     share = "" if needed is None else _share(needed)
-    return f"  {arm:24}{entry['area']:8.4f}{difference:>26}{p:>8}{share:>24}{entry['final']:8.3f}"
+    return f"  {arm:16}{entry['area']:8.4f}{difference:>26}{p:>10}{share:>22}{entry['final']:8.3f}"
 
 
 def _share(needed: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ from benchmarks.machine import write_report
 from models_zoo import device
 from models_zoo.heads import Ensemble
 
-ARMS = ("random", "margin_top", "entropy_top", "margin", "bald", "badge", "lcmd", "typiclust", "tcm", "drop_query")
+ARMS = ("random", "auto", "margin_top", "entropy_top", "bald", "badge", "lcmd", "typiclust", "tcm", "drop_query")
 
 
 @dataclass(frozen=True)
@@ -201,14 +201,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     arms = tuple(options.arms.split(","))
-    results = {
-        wanted.name: play_set(wanted, dataset, arms, options.seeds, options.jobs)
-        for wanted, dataset in wanted_sets(options)
-    }
-    verdict = comparing.compare(results)
-    print(comparing.table(verdict))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_rows(options.out.with_suffix(".csv"), results)
+    results: dict[str, dict[str, list[Run]]] = {}
+    for wanted, dataset in wanted_sets(options):
+        results[wanted.name] = play_set(wanted, dataset, arms, options.seeds, options.jobs)
+        write_rows(options.out.with_suffix(".csv"), results)
+        print(comparing.set_table(wanted.name, results[wanted.name]), flush=True)
+    verdict = comparing.compare(results)
+    print(comparing.overall_table(verdict))
     draw(options.out.with_suffix(".png"), results)
     write_report(options.out.with_suffix(".json"), {"seeds": options.seeds, **verdict})
 

@@ -55,8 +55,8 @@ def test_summary(project: Project, secret: str) -> None:
     assert (found["number"], found["state"], found["strategy"], found["used_strategy"]) == (
         1,
         "done",
-        "margin",
-        "margin",
+        "auto",
+        "auto",
     )
     assert (found["accuracy"], found["accuracy_low"], found["accuracy_high"]) == (0.9, 0.8, 0.95)
     assert found["started_at"].endswith("Z") or found["started_at"].endswith("+00:00")

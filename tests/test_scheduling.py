@@ -37,7 +37,7 @@ def test_first_round_is_due_as_soon_as_there_are_items() -> None:
     assert scheduling.open_round_if_due(empty) is None
     found = scheduling.open_round_if_due(full)
     assert found is not None
-    assert (found.number, found.state, found.cause, found.strategy) == (1, "queued", "The first batch", "margin")
+    assert (found.number, found.state, found.cause, found.strategy) == (1, "queued", "The first batch", "auto")
 
 
 def test_one_round_at_a_time() -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from alcore.protocols import Rows
 from alcore.rounds import RoundInput
-from annotator.models import Annotation, Item, Label, Project
+from annotator.models import Annotation, Item, Label, Project, Query
 
 Ints = NDArray[np.int64]
 
@@ -115,7 +115,14 @@ def round_input(project: Project, pool: Pool, votes: Votes, features: Rows, grou
         audit_label=audit_answers(pool, votes)[audit_item],
         audit_reporting=pool.audit[audit_item] == Item.Audit.REPORTING,
         groups=groups,
+        at_random=_drawn_at_random(project, pool),
     )
+
+
+def _drawn_at_random(project: Project, pool: Pool) -> NDArray[np.bool_]:
+    """(items,) True where a random draw, not a strategy, had the item asked."""
+    found = project.queries.answered().filter(draw=Query.Draw.RANDOM).values_list("item_id", flat=True)
+    return np.asarray(np.isin(pool.ids, np.array(list(found), dtype=np.int64)), dtype=np.bool_)
 
 
 def audit_answers(pool: Pool, votes: Votes) -> Ints:

@@ -65,6 +65,7 @@ def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
     found.labels_used = result.labels_used
     found.issues_found = issues
     found.downweighted = result.downweighted
+    found.calibration_error = result.oof_calibration_error
     found.queries_made = made
     found.notes = list(result.notes)
     found.finished_at = timezone.now()

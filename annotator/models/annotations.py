@@ -15,6 +15,9 @@ class QueryQuerySet(models.QuerySet["Query"]):
     def chosen_by_rounds(self) -> "QueryQuerySet":
         return self.filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM, Query.Draw.SAMPLED])
 
+    def answered(self) -> "QueryQuerySet":
+        return self.filter(state=Query.State.ANSWERED)
+
     def held(self) -> "QueryQuerySet":
         return self.filter(state=Query.State.HELD)
 

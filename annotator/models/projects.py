@@ -49,7 +49,7 @@ class Project(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     guidelines = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
-    strategy = models.CharField(max_length=40, default="margin")
+    strategy = models.CharField(max_length=40, default="auto")
     batch_size = models.PositiveIntegerField(default=20)
     random_share = models.FloatField(default=0.1)
     cleaning = models.BooleanField(default=True)

@@ -36,6 +36,7 @@ class Round(models.Model):
     labels_used = models.PositiveIntegerField(default=0)
     issues_found = models.PositiveIntegerField(default=0)
     downweighted = models.PositiveIntegerField(default=0)
+    calibration_error = models.FloatField(null=True, blank=True)  # expected, out of fold, on what trained
     queries_made = models.PositiveIntegerField(default=0)
     # the reporting half of the audit; sharpened by later answers
     audit_answered = models.PositiveIntegerField(default=0)

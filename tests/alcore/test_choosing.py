@@ -20,8 +20,8 @@ def test_tcm_begins_typical_and_goes_on_with_margins() -> None:
 
 def test_tcm_counts_labels_per_class() -> None:
     labels = np.zeros(20, dtype=np.int64)
-    assert plans.tcm(plans.State(labels, classes=4))[0] == "margin"
-    assert plans.tcm(plans.State(labels, classes=5))[0] == "typiclust"
+    assert plans.tcm(plans.State(labels, classes=4)).key == "margin"
+    assert plans.tcm(plans.State(labels, classes=5)).key == "typiclust"
 
 
 def test_class_balance_asks_for_the_class_with_fewest_labels() -> None:

@@ -36,3 +36,10 @@ def test_thirty_answers_are_enough() -> None:
     same = np.zeros(30, dtype=np.int64)
     assert evaluation.audit_estimate(same, same).enough
     assert not evaluation.audit_estimate(same[:29], same[:29]).enough
+
+
+def test_calibration_error_is_the_gap_between_certainty_and_truth() -> None:
+    probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]], dtype=np.float32)
+    assert evaluation.expected_calibration_error(probs, np.array([0, 0, 1, 1])) == pytest.approx((0.1 + 0.4) / 2)
+    assert evaluation.expected_calibration_error(probs, np.array([0, 1, 1, 0])) == pytest.approx((0.4 + 0.1) / 2)
+    assert np.isnan(evaluation.expected_calibration_error(probs[:0], np.zeros(0, dtype=np.int64)))

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from alcore.catalog import STRATEGIES
+from alcore import catalog
 from annotator import enqueue, importing, managing, reading
 from annotator.errors import RefusedError
 from annotator.models import Membership, Project
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--owner", help="whose project it is (needed with --new)")
         parser.add_argument("--kind", choices=Project.Kind.values, default="text", help="of a new project")
         parser.add_argument("--labels", default="", help="labels of a new project, separated by commas")
-        parser.add_argument("--strategy", default="margin", choices=[strategy.key for strategy in STRATEGIES])
+        parser.add_argument("--strategy", default=catalog.DEFAULT, choices=catalog.KEYS)
         parser.add_argument("--limit", type=int, help="on answers; none if left out")
         parser.add_argument("--id-column", default="", help="your own ids; 'id' where there is such a column")
         parser.add_argument("--text-column", default="", help="the text; 'text', else the only other one")
