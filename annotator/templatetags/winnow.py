@@ -18,6 +18,7 @@ _NEEDS = {
     "targets": "samples of the model, on a sample of the pool too",
     "features": "the features of items",
 }
+_PLANS = {strategy.key for strategy in STRATEGIES if strategy.kind == "plan"}
 _TITLES = {strategy.key: strategy.title for strategy in STRATEGIES}
 
 
@@ -43,6 +44,12 @@ def duration(seconds: float | None) -> str:
 def strategy_title(key: str) -> str:
     """A strategy's title; what is in no catalog (the first batch's coverage) by its own name."""
     return _TITLES.get(key, key.replace("_", " ").capitalize())
+
+
+@register.filter
+def named_by(key: str) -> str:
+    """How the strategy in use came to stand for the configured one: a plan names others, the rest give way to them."""
+    return "chosen by" if key in _PLANS else "instead of"
 
 
 @register.filter
