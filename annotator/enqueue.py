@@ -2,11 +2,12 @@
 
 import logging
 
+from django.contrib.auth.models import User
 from kombu.exceptions import OperationalError
 
-from annotator import scheduling
+from annotator import advising, scheduling
 from annotator.broker import app
-from annotator.models import Project, Round
+from annotator.models import Project, Round, Trial
 
 WAKE_UP_LASTS = 120  # seconds; the sweeper sends again, so old wake-ups need not pile up
 logger = logging.getLogger(__name__)
@@ -32,6 +33,16 @@ def run_round(round_id: int) -> None:
 
 def run_import(import_id: int) -> None:
     _send("annotator.run_import", import_id, queue="io")
+
+
+def start_trial(project: Project, user: User) -> Trial:
+    found = advising.start(project, user)
+    play_trial(found.pk)
+    return found
+
+
+def play_trial(trial_id: int) -> None:
+    _send("annotator.play_trial", trial_id, queue="learner")
 
 
 def delete_project(project_id: int) -> None:

@@ -3,7 +3,7 @@
 from celery.signals import task_postrun
 from django.db import close_old_connections
 
-from annotator import deleting, enqueue, importing, scheduling, serving
+from annotator import advising, deleting, enqueue, importing, scheduling, serving
 from annotator.broker import app
 from annotator.models import Import, Project
 
@@ -30,6 +30,15 @@ def delete_project(project_id: int) -> None:
     deleting.delete_in_pieces(project_id)
 
 
+@app.task(name="annotator.play_trial")
+def play_trial(trial_id: int) -> None:
+    """One run of a trial, then back to the end of the queue, so that rounds come between."""
+    from annotator.learning import trying
+
+    if trying.play_next(trial_id):
+        enqueue.play_trial(trial_id)
+
+
 @app.task(name="annotator.sweep")
 def sweep() -> None:
     """Give expired leases back, and send again what a dead worker or a lost message left behind."""
@@ -38,6 +47,8 @@ def sweep() -> None:
         enqueue.run_round(round_id)
     for import_id in importing.unfinished():
         enqueue.run_import(import_id)
+    for trial_id in advising.unfinished():
+        enqueue.play_trial(trial_id)
     for project_id in deleting.unfinished():
         enqueue.delete_project(project_id)
     for project in Project.objects.filter(state=Project.State.ACTIVE):

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from annotator.api.app import api
 from annotator.views import (
     accounts,
+    advice,
     creating,
     dashboard,
     downloads,
@@ -33,6 +34,8 @@ of_project: list[URLPattern | URLResolver] = [
     path("label/status/", label.status, name="label-status"),
     path("label/undo/", label.undo, name="answer-undo"),
     path("label/<int:query_id>/", label.submit, name="answer-submit"),
+    path("advice/", advice.advice, name="advice"),
+    path("advice/begin/", advice.begin, name="advice-begin"),
     path("issues/", issues.issues, name="issues"),
     path("issues/<int:issue_id>/", issues.decide, name="issue-decide"),
     path("items/", items.items, name="items"),

@@ -5,6 +5,7 @@ from annotator.models.budgets import Budget
 from annotator.models.items import FOLDS, Import, Item, Vector
 from annotator.models.projects import AUDIT_SHARE, ENCODERS, ApiToken, Invitation, Label, Membership, Project
 from annotator.models.rounds import Round, Worker
+from annotator.models.trials import Trial
 
 __all__ = [
     "AUDIT_SHARE",
@@ -22,6 +23,7 @@ __all__ = [
     "Project",
     "Query",
     "Round",
+    "Trial",
     "Vector",
     "Worker",
 ]

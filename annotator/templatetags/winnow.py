@@ -29,6 +29,12 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 @register.filter
+def points(change: float) -> str:
+    """A difference of shares in points: 0.034 as +3.4."""
+    return f"{100 * change:+.1f}"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """0.034 as 34 ms, 3.21 as 3.2 s, 75 as 1 min 15 s."""
     if seconds is None:

@@ -22,6 +22,7 @@ PAGES = {
     "label images": ("/projects/pictures/label/", "bob"),
     "label rows": ("/projects/rows/label/", "bob"),
     "all done": ("/projects/nothing/label/", "bob"),
+    "advice": ("/projects/fruit/advice/", "alice"),
     "issues": ("/projects/fruit/issues/", "alice"),
     "no issues": ("/projects/rows/issues/", "alice"),
     "items": ("/projects/fruit/items/", "alice"),

@@ -48,6 +48,8 @@ FOR_OWNERS = {
     "project-figures": ("get", 200),
     "project-train": ("post", 302),
     "project-state": ("post", 422),
+    "advice": ("get", 200),
+    "advice-begin": ("post", 409),
     "issues": ("get", 200),
     "issue-decide": ("post", 422),
     "items": ("get", 200),
