@@ -47,8 +47,8 @@ class Pool:
 
     features: (items, D). open: (items,) True where an item may be asked. labeled, labels: (n,) indices and their
     labels, K for out of scope. groups: (items,) the first item of each one's near-duplicate group; None for no groups.
-    chosen, random: the answers to what strategies chose and to what was drawn at random (the audit's choices half
-    too), as they were asked. stop_set: (s,) items drawn at random on which models are compared.
+    asked, random: the answers as they were asked, and those to what was drawn at random (the audit's choices half too).
+    stop_set: (s,) items drawn at random on which models are compared.
     """
 
     features: Rows
@@ -56,7 +56,7 @@ class Pool:
     labeled: Ints
     labels: Ints
     groups: Ints | None = None
-    chosen: Answers = NO_ANSWERS
+    asked: Answers = NO_ANSWERS
     random: Answers = NO_ANSWERS
     stop_set: Ints = field(default_factory=lambda: NO_ITEMS)
 
@@ -119,7 +119,7 @@ class Choice:
         return plans.State(self.pool.labels, self.config.labels, self._control, self._agreement)
 
     def _control(self) -> Control | None:
-        return control.compare(self.pool.features, self.pool.chosen, self.pool.random)
+        return control.compare(self.pool.features, self.pool.asked, self.pool.random)
 
     def _agreement(self) -> float | None:
         if not len(self.pool.stop_set):

@@ -1,5 +1,6 @@
-"""A live control: did the chosen labels teach more than as many drawn at random?"""
+"""A live control: did the labels that were asked for teach more than as many drawn at random?"""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,51 +31,56 @@ class Answers:
 class Control:
     """What the control found. labels: that each learner got. judged: items on which they were compared.
 
-    chosen_right, random_right: how many of those each named rightly. p: one-sided, of so much worse by chance.
+    asked_right, random_right: how many of those each named rightly. p: one-sided, of so much worse by chance.
     """
 
     labels: int
     judged: int
-    chosen_right: int
+    asked_right: int
     random_right: int
     p: float
 
     @property
     def is_surely_worse(self) -> bool:
-        """Whether the chosen labels taught less."""
+        """Whether the labels that were asked for taught less."""
         return self.p < SURE
 
 
-def compare(features: Rows, chosen: Answers, random: Answers) -> Control | None:
-    """Train on the first chosen labels and on as many random ones, and judge both on random items that neither saw.
+def compare(features: Rows, asked: Answers, random: Answers) -> Control | None:
+    """Train on the first labels as they were asked and on as many random ones; judge both on random items.
 
-    Each fold of the random items is judged by a learner of the others, and by one of as many chosen labels, the
-    earliest. Learners are logistic regressions. These random answers may be the audit's choices half: the learners of
-    the control never serve anybody.
+    What was asked holds the batches' own random share too, as the model's labels do. Each fold of the random items is
+    judged by two learners that saw none of it: one of the other folds, one of as many labels as asked, the earliest.
+    Learners are logistic regressions. The random answers may be the audit's choices half: the learners of the control
+    never serve anybody.
 
     Returns None where there are too few answers to say anything, or only one label.
     """
     if len(random) < FEWEST:
         return None
-    size = min(MOST, len(random) - len(random) // FOLDS)
-    first = Answers(chosen.items[:size], chosen.labels[:size])
-    if len(first) < size or min(len(np.unique(first.labels)), len(np.unique(random.labels))) < 2:
-        return None
-    x, own = rows_of(features, random.items), rows_of(features, first.items)
-    scale = float(np.abs(own).std()) or 1.0
-    by_chosen = _learner(own / scale, first.labels).predict(x / scale) == random.labels
-    by_random = np.zeros(len(random), dtype=bool)
+    size = min(MOST, len(random) - -(-len(random) // FOLDS))
     fold = np.arange(len(random)) % FOLDS
+    right = np.zeros((2, len(random)), dtype=bool)
     for one in range(FOLDS):
-        rest = np.flatnonzero(fold != one)[:size]
-        if len(np.unique(random.labels[rest])) < 2:
+        rest, judged = np.flatnonzero(fold != one)[:size], np.flatnonzero(fold == one)
+        own = np.flatnonzero(~np.isin(asked.items, random.items[judged]))[:size]
+        if len(own) < size or min(len(np.unique(asked.labels[own])), len(np.unique(random.labels[rest]))) < 2:
             return None
-        learner = _learner(x[rest] / scale, random.labels[rest])
-        by_random[fold == one] = learner.predict(x[fold == one] / scale) == random.labels[fold == one]
-    better, worse = int((by_chosen & ~by_random).sum()), int((by_random & ~by_chosen).sum())
+        x = rows_of(features, random.items[judged])
+        for arm, given in enumerate((_some(asked, own), _some(random, rest))):
+            right[arm, judged] = _learned(features, given)(x) == random.labels[judged]
+    better, worse = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     p = float(stats.binom.cdf(better, better + worse, 0.5)) if better + worse else 1.0
-    return Control(size, len(random), int(by_chosen.sum()), int(by_random.sum()), p)
+    return Control(size, len(random), int(right[0].sum()), int(right[1].sum()), p)
 
 
-def _learner(features: Floats, labels: Ints) -> LogisticRegression:
-    return LogisticRegression(C=1.0, max_iter=200).fit(features, labels)
+def _some(answers: Answers, rows: Ints) -> Answers:
+    return Answers(answers.items[rows], answers.labels[rows])
+
+
+def _learned(features: Rows, given: Answers) -> Callable[[Floats], Ints]:
+    """Predicts labels after these answers."""
+    x = rows_of(features, given.items)
+    scale = float(x.std()) or 1.0
+    model = LogisticRegression(C=1.0, max_iter=200).fit(x / scale, given.labels)
+    return lambda rows: model.predict(rows / scale)

@@ -18,8 +18,8 @@ HALF_RANDOM = 0.5
 class State:
     """How far a project is. labels: (n,) of the items that train, K for out of scope. classes: K.
 
-    control: compares chosen with random labels; None where there are too few. agreement: share of the stop set on
-    which all members name the same label; None without one. Both cost something and are asked for only when needed.
+    control: compares labels as asked with random ones; None where there are too few. agreement: share of the stop set
+    on which all members name the same label; None without one. Both cost something, so they are asked when needed.
     """
 
     labels: Ints
@@ -49,7 +49,7 @@ def load(key: str) -> Plan:
 def auto(state: State) -> Decision:
     """Margin, spread over the pool, unless what was drawn at random shows that it does not pay.
 
-    The control compares models of chosen and of random labels on random items: where the chosen ones taught surely
+    The control compares learners of labels as asked and of random ones on random items: where the former learned surely
     less, the round asks at random until that is no longer so. Where all members agree on all but a few of the stop
     set, half of the batch is drawn at random, so that what the model does not know of is found.
     """
@@ -75,8 +75,8 @@ def tcm(state: State) -> Decision:
 
 
 def _told(control: Control) -> str:
-    chosen, random = control.chosen_right / control.judged, control.random_right / control.judged
+    asked, random = control.asked_right / control.judged, control.random_right / control.judged
     return (
-        f"{control.labels} chosen labels taught {chosen:.0%} of {control.judged} random items, as many random ones"
+        f"{control.labels} labels as asked taught {asked:.0%} of {control.judged} random items, as many random ones"
         f" {random:.0%}"
     )

@@ -165,7 +165,7 @@ def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
         labeled=labeled,
         labels=labels,
         groups=data.groups,
-        chosen=Answers(items[~drawn], given[~drawn]),
+        asked=Answers(items, given),
         random=Answers(random, np.concatenate([given[drawn], data.audit_label[answered]])),
         stop_set=data.audit_item[:STOP_SET],
     )

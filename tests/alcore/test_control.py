@@ -24,7 +24,7 @@ def test_labels_of_two_classes_only_are_surely_worse() -> None:
     found = control.compare(X, answers(narrow), answers(random_items(200)))
     assert found is not None
     assert found.is_surely_worse
-    assert found.chosen_right < found.random_right
+    assert found.asked_right < found.random_right
     assert found.labels == 160
 
 
@@ -47,14 +47,14 @@ def state(found: Control | None = None, agreement: float | None = None) -> plans
 
 
 def test_auto_asks_at_random_where_chosen_labels_taught_less() -> None:
-    worse = Control(labels=80, judged=100, chosen_right=50, random_right=80, p=0.0001)
+    worse = Control(labels=80, judged=100, asked_right=50, random_right=80, p=0.0001)
     decision = plans.auto(state(worse))
     assert decision.key == "random"
-    assert "80 chosen labels taught 50% of 100 random items, as many random ones 80%" in decision.why
+    assert "80 labels as asked taught 50% of 100 random items, as many random ones 80%" in decision.why
 
 
 def test_auto_goes_by_margin_and_says_what_the_control_found() -> None:
-    fine = Control(labels=80, judged=100, chosen_right=85, random_right=80, p=0.9)
+    fine = Control(labels=80, judged=100, asked_right=85, random_right=80, p=0.9)
     assert plans.auto(state(fine)).key == "margin"
     assert "85%" in plans.auto(state(fine)).why
     assert plans.auto(state()).why == "Close margins."
