@@ -71,3 +71,7 @@ def test_a_finished_trial_is_a_table_with_the_best_first(as_alice: Client) -> No
     assert "Margin learned fastest" in page
     assert "+3.4" in page
     assert "Change it in the settings" in page
+    unsure = [{"strategy": "margin", "area": 0.8, **row, "low": -0.01}, {"strategy": "random", "area": 0.7, **row}]
+    Trial.objects.filter(pk=trial.pk).update(summary=unsure)
+    page = as_alice.get(reverse("advice", args=[project.slug])).content.decode()
+    assert "No strategy was surely better than random" in page
