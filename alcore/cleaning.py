@@ -13,6 +13,9 @@ from alcore.protocols import Floats, Ints
 
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen
 GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach, and the majority class besides
+# the least probability of the expected label. Strategies choose doubtful items, and of those the model is often wrong:
+# without this floor a quarter of right labels was accused (mnist, sms_spam, no noise, 256 labels), with it 2 to 6 %
+SURE_ENOUGH = 0.8
 LOWEST_WEIGHT = 0.05  # a suspect is never thrown away: it may be hard and right
 MOST_SUSPECTS = 0.2  # share of the labels that one round may accuse
 
@@ -34,7 +37,7 @@ def find_issues(
 
     None is raised where the given or the expected class has fewer than three labels in the other folds, nor before
     the model is good enough to accuse anyone: the lower end of its out-of-fold accuracy (Wilson, 95 %) must exceed
-    one half and the share of the commonest class.
+    one half and the share of the commonest class. The expected label must have a probability of 0.8 at least.
 
     Args:
         items, labels, folds: (labeled,). probs: (labeled, classes), out of fold. trusted: (labeled,) confirmed by
@@ -48,7 +51,8 @@ def find_issues(
     reason = why_not_accuse(labels, probs)
     if reason:
         return (), reason
-    suspect = confident_learning(labels, probs) & ~trusted & _seen_enough(labels, probs.argmax(axis=1), folds)
+    suspect = confident_learning(labels, probs) & ~trusted & (probs.max(axis=1) >= SURE_ENOUGH)
+    suspect &= _seen_enough(labels, probs.argmax(axis=1), folds)
     found = np.flatnonzero(suspect)
     quality = probs[np.arange(len(labels)), labels]
     worst = found[np.argsort(quality[found], kind="stable")][: int(MOST_SUSPECTS * len(labels))]

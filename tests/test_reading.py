@@ -218,7 +218,7 @@ def test_zip_bombs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         rows_of(zip_of({str(number): b"x" for number in range(3)}), "x.zip", "image")
 
 
-@pytest.mark.parametrize("data", [b"no zip", zip_of({"a": picture()})[:-10], b""])
+@pytest.mark.parametrize("data", [b"no zip", zip_of({"a": picture()})[:-10], b""], ids=["text", "cut off", "empty"])
 def test_broken_zip_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInputError, match="no whole ZIP"):
         rows_of(data, "x.zip", "image")

@@ -51,8 +51,8 @@ def test_cleaning_finds_planted_flips_and_says_so() -> None:
     data, flipped = digits_round(items=900, labeled=400, flips=30)
     result = run_round(data, config(), Ensemble())
     found = {issue.item for issue in result.issues}
-    assert len(found & set(flipped)) >= 20
-    assert len(found - set(flipped)) <= 15
+    assert len(found & set(flipped)) >= 15
+    assert len(found - set(flipped)) <= 3
     assert result.downweighted == len(found)
     assert any("weighed less" in note for note in result.notes)
 
@@ -97,3 +97,20 @@ def test_the_batch_keeps_the_strategys_own_scores() -> None:
     data, _ = digits_round()
     chosen = run_round(data, config(), Ensemble()).selection
     assert ((chosen.scores >= 0) & (chosen.scores <= 1)).all()
+
+
+def test_right_answers_to_doubtful_questions_are_seldom_accused() -> None:
+    """Strategies ask where the model is often wrong; that alone must not accuse who answered."""
+    data, _ = digits_round(items=1500, labeled=100)
+    for _ in range(8):
+        chosen = run_round(data, config(batch=20), Ensemble()).selection.items
+        opened = data.open.copy()
+        opened[chosen] = False
+        data = replace(
+            data,
+            open=opened,
+            vote_item=np.concatenate([data.vote_item, chosen]),
+            vote_annotator=np.zeros(len(data.vote_item) + len(chosen), dtype=np.int64),
+            vote_label=np.concatenate([data.vote_label, DIGITS.target[chosen]]),
+        )
+    assert len(run_round(data, config(), Ensemble()).issues) <= 0.05 * len(data.vote_item)
