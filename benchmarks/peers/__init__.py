@@ -1,0 +1,1 @@
+"""Other active-learning libraries, each in an environment of its own, on the same arrays as ours."""
