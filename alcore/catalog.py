@@ -317,3 +317,11 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 GUARD_KEYS: tuple[str, ...] = tuple(guard.key for guard in GUARDS)
+
+
+def get_guard(key: str) -> Guard:
+    """The guard of that key; raises ValueError naming those there are."""
+    for guard in GUARDS:
+        if guard.key == key:
+            return guard
+    raise ValueError(f"There is no guard {key!r}; there are {', '.join(GUARD_KEYS)}.")

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alcore import catalog, control, guards, plans, selection
 from alcore.batches import Shortlist
+from alcore.configuration import RoundConfig
 from alcore.control import Answers, Control
+from alcore.plans import Decision
 from alcore.protocols import Ints, Model, Report, Rows
 from alcore.scoring import Scored, Scorer, in_scope, rows_of, teaches
 from alcore.selection import Pick, Selection
@@ -17,28 +18,10 @@ from alcore.strategies.diversity import uncertainty_herding
 
 PER_PLACE = 50  # candidates for every place of the batch, where a strategy looks at them together
 FEWEST = 1_000  # in a shortlist, where the pool has as many
+BALANCED_FROM = 5  # batches of what the strategy would ask; a class that has none there is looked for beyond
 NO_ITEMS: Ints = np.zeros(0, dtype=np.int64)
 NO_ANSWERS = Answers(NO_ITEMS, NO_ITEMS)
 MOST = 10_000  # in a shortlist: what is held in full, 15 MB at 384 dimensions
-
-
-class Config(Protocol):
-    """What choosing needs of a round's configuration."""
-
-    @property
-    def labels(self) -> int: ...
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def random_share(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def spread(self) -> bool: ...
-    @property
-    def guards(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -63,11 +46,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A batch, the strategy that made it (a plan names another), and what to tell about it."""
+    """A batch, the strategy that made it, and why a plan named that one (empty without a plan)."""
 
     selection: Selection
     strategy: str
-    notes: tuple[str, ...] = ()
+    why: str
 
 
 @dataclass
@@ -75,13 +58,9 @@ class Choice:
     """One round's choice, step by step. Every step asks the model only for what it needs."""
 
     pool: Pool
-    config: Config
+    config: RoundConfig
     model: Model
     report: Report
-    notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.random_share = self.config.random_share
 
     @cached_property
     def scored(self) -> Scored:
@@ -93,27 +72,31 @@ class Choice:
         scores[pool] = guards.clip_most_uncertain(scores[pool], batch=self.config.batch)
         return self.scorer.ranked(scores)
 
-    def score(self) -> None:
-        """The slow part: score the whole pool."""
-        self.scored  # noqa: B018 - computed once, here
+    def score(self) -> Scored:
+        """The slow part, done once: score the whole pool."""
+        return self.scored
 
     def made(self) -> Chosen:
         """The batch; never two items of one near-duplicate group, and a random share of all that is open."""
-        pick, batch = self._pick(), self.config.batch
-        chosen = selection.fill(pick, self.askable, batch=batch, random_share=self.random_share, rng=self._rng(2))
+        share = self.decision.random_share
+        share = self.config.random_share if share is None else share
+        batch = self.config.batch
+        chosen = selection.fill(self._pick(), self.askable, batch=batch, random_share=share, rng=self._rng(2))
         scores = self.scored.scores[chosen.items]
-        return Chosen(replace(chosen, scores=scores), self.strategy.key, tuple(self.notes))
+        return Chosen(replace(chosen, scores=scores), self.strategy.key, self.decision.why)
 
     @cached_property
+    def decision(self) -> Decision:
+        """The configured strategy, or what the configured plan decided."""
+        configured = catalog.get(self.config.strategy)
+        if configured.kind != "plan":
+            return Decision(configured.key, "")
+        return plans.load(configured.key)(self._state())
+
+    @property
     def strategy(self) -> catalog.Strategy:
-        """The strategy in use: the configured one, or that which the configured plan names."""
-        found = catalog.get(self.config.strategy)
-        while found.kind == "plan":
-            decision = plans.load(found.key)(self._state())
-            self.notes.append(decision.why)
-            self.random_share = self.config.random_share if decision.random_share is None else decision.random_share
-            found = catalog.get(decision.key)
-        return found
+        """The strategy in use."""
+        return catalog.get(self.decision.key)
 
     def _state(self) -> plans.State:
         return plans.State(self.pool.labels, self.config.labels, self._control, self._agreement)
@@ -151,20 +134,26 @@ class Choice:
         return np.asarray(near[self.askable[near]])
 
     def _pick(self) -> Pick:
+        if "class_balance" not in self.config.guards:
+            return self._asked_first(self.config.batch)
+        first = self._asked_first(BALANCED_FROM * self.config.batch).items
+        order = self.scored.order[: self.scorer.keep]
+        return self._balanced(np.concatenate([first, order[~np.isin(order, first)]]))
+
+    def _asked_first(self, count: int) -> Pick:
+        """What the strategy would ask, `count` items at least where there are as many."""
         strategy, order = self.strategy, self.scored.order[: self.scorer.keep]
         if not len(order):
             return Pick(order)
         if strategy.kind == "batch":
-            picked: Pick = catalog.load(strategy.key)(self._shortlist(order[:MOST]), self.config.batch)
+            picked: Pick = catalog.load(strategy.key)(self._shortlist(order[:MOST]), count)
             return picked
-        if "class_balance" in self.config.guards:
-            return self._balanced(order)
-        return Pick(order) if strategy.needs == "nothing" or not self.config.spread else self._spread()
+        return Pick(order) if strategy.needs == "nothing" or not self.config.spread else self._spread(count)
 
-    def _spread(self) -> Pick:
+    def _spread(self, count: int) -> Pick:
         labeled, scored = rows_of(self.pool.features, self.pool.labeled), self.scored
-        batch, rng = self.config.batch, self._rng(2)
-        return Pick(uncertainty_herding(self.pool.features, scored.scores, scored.order, labeled, batch=batch, rng=rng))
+        rng = self._rng(8)
+        return Pick(uncertainty_herding(self.pool.features, scored.scores, scored.order, labeled, batch=count, rng=rng))
 
     def _balanced(self, order: Ints) -> Pick:
         predicted = self.scorer.probs(order)[:, :-1].argmax(axis=1).astype(np.int64)

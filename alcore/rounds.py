@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from alcore import catalog, choosing, cleaning, consensus, evaluation, selection
 from alcore.checking import require_shape
 from alcore.cleaning import LabelIssue
+from alcore.configuration import RoundConfig
 from alcore.consensus import Consensus
 from alcore.control import Answers
 from alcore.evaluation import AuditEstimate
@@ -49,20 +50,6 @@ class RoundInput:
     audit_reporting: NDArray[np.bool_]
     groups: Ints | None = None
     at_random: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True)
-class RoundConfig:
-    """How a round is run."""
-
-    labels: int  # K, without out of scope
-    strategy: str = catalog.DEFAULT
-    batch: int = 20
-    random_share: float = 0.1  # keeps the labels representative: 10 to 20 % in the literature
-    seed: int = 0
-    cleaning: bool = True
-    spread: bool = True  # a batch by score is spread over the pool; its best alone are often alike
-    guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
 
 
 @dataclass(frozen=True)
@@ -109,14 +96,14 @@ def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Re
 
     Raises ValueError on shapes that do not fit, labels outside 0..K, NaN or an unknown strategy.
     """
-    _check(data, config)
+    _check(data)
     clock = _Clock(report or _silent)
     with clock.step("resolve"):
         resolved = consensus.resolve(data.vote_item, data.vote_annotator, data.vote_label, classes=config.labels + 1)
     found = _Findings(resolved)
     if len(np.unique(resolved.labels)) < 2:
         with clock.step("select"):
-            chosen = _cover(data, config)
+            chosen = _cover(data, config, resolved)
         found.predictions = np.full(len(data.audit_item), -1, dtype=np.int64)
         found.notes.append("No model yet: the batch was chosen to cover the pool.")
     else:
@@ -133,9 +120,9 @@ def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Re
     return _result(data, chosen, found, clock.seconds)
 
 
-def _cover(data: RoundInput, config: RoundConfig) -> Selection:
+def _cover(data: RoundInput, config: RoundConfig, resolved: Consensus) -> Selection:
     """Without a model: the batch covers the pool."""
-    askable = choosing.one_of_each_group(_pool(data, np.zeros(0, np.int64), np.zeros(0, np.int64)), config.batch)
+    askable = choosing.one_of_each_group(_pool(data, resolved.items, resolved.labels), config.batch)
     pool = np.flatnonzero(askable)
     sample = np.sort(_rng(config, 0).permutation(pool)[:COVERED])
     order = max_herding(np.asarray(data.features[sample], dtype=np.float32), config.batch, rng=_rng(config, 1))
@@ -146,7 +133,7 @@ def _cover(data: RoundInput, config: RoundConfig) -> Selection:
 def _take(choice: choosing.Choice, found: _Findings) -> Selection:
     made = choice.made()
     found.strategy, found.reason = made.strategy, catalog.get(made.strategy).meaning
-    found.notes += made.notes
+    found.notes += [made.why] if made.why else []
     return made.selection
 
 
@@ -218,8 +205,7 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
     )
 
 
-def _check(data: RoundInput, config: RoundConfig) -> None:
-    catalog.get(config.strategy)
+def _check(data: RoundInput) -> None:
     if data.features.ndim != 2:
         raise ValueError(f"features must be (items, D); their shape is {data.features.shape}.")
     items = (len(data.features),)

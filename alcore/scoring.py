@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 
@@ -15,21 +14,12 @@ from alcore.protocols import Floats, Ints, Model, Report, Rows
 CHUNK_FLOATS = 6_000_000  # in the largest array made for a chunk, 24 MB: it stays near the caches
 MOST_ROWS = 32_768
 SMALLEST = 1e-12
-# BALD by cascade: so many draws for so many of the best so far. Of the gain that 1,000 draws on the
-# whole pool would find in the best 100 of 50,000, this finds 99 %, and 20 draws on everything 88 %.
+# BALD by cascade: so many draws for so many of the best so far. Few draws on all items are too noisy to tell the very
+# best from the next, and many on all cost too much.
 CASCADE = ((10, sys.maxsize), (100, 5_000), (500, 500))
 TARGETS = 100  # items whose predictions EPIG wants to be sure of (Bickford Smith et al. 2023)
 TARGET_DRAWS = 100
 SHORTLIST = 2_000  # of the best by the first look, for scores that are too dear for the whole pool
-
-
-class Config(Protocol):
-    """What scoring needs of a round's configuration."""
-
-    @property
-    def strategy(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from alcore.configuration import RoundConfig
+from alcore.evaluation import area_under_curve
 from alcore.protocols import Floats, Ints, Model
-from alcore.rounds import RoundConfig, RoundInput, RoundResult, run_round
+from alcore.rounds import RoundInput, RoundResult, run_round
 from alcore.selection import RANDOM, Selection
 
 AUDIT_EVERY = 5  # one answer in five goes to the audit, as in the app
@@ -58,6 +60,11 @@ class Run:
     out_of_scope_bought: list[int] = field(default_factory=list)
     issues: list[int] = field(default_factory=list)
     strategies: list[str] = field(default_factory=list)
+
+    @property
+    def area(self) -> float:
+        """Mean height of the learning curve over the labels spent; see `evaluation.area_under_curve`."""
+        return area_under_curve(np.array(self.labels, dtype=float), np.array(self.accuracy))
 
 
 def simulate(task: Task, plan: Plan, model: Model) -> Run:

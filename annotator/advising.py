@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotator.errors import RefusedError
@@ -12,12 +13,13 @@ from annotator.models import Budget, Item, Project, Trial
 STRATEGIES = ("random", "auto", "margin", "entropy", "bald", "badge", "typiclust")
 SEEDS = 5
 SILENT_AFTER = timedelta(minutes=2)
+FEWEST_CLASSES = 2
 FEWEST_LABELS = 100  # below, a fifth held out is too few to tell strategies apart
 
 
 def labeled_count(project: Project) -> int:
-    """Items with a resolved label, the audit's too."""
-    return project.items.exclude(state=Item.State.WITHDRAWN).exclude(outcome="").count()
+    """Items with a resolved label, without out of scope and what the audit keeps for reporting."""
+    return _labeled(project).count()
 
 
 def latest(project: Project) -> Trial | None:
@@ -29,6 +31,8 @@ def start(project: Project, user: User) -> Trial:
     labels = labeled_count(project)
     if labels < FEWEST_LABELS:
         raise RefusedError(f"Trials need {FEWEST_LABELS} labeled items; there are {labels}.")
+    if _labeled(project).values("label").distinct().count() < FEWEST_CLASSES:
+        raise RefusedError("All labeled items have the same label; trials need two labels that were given.")
     try:
         with transaction.atomic():
             return Trial.objects.create(
@@ -46,3 +50,8 @@ def unfinished() -> list[int]:
     """Ids of trials to wake again: those that have not gone on for a while."""
     silent = Trial.objects.filter(state=Trial.State.RUNNING, touched_at__lt=timezone.now() - SILENT_AFTER)
     return list(silent.values_list("id", flat=True))
+
+
+def _labeled(project: Project) -> QuerySet[Item]:
+    found = project.items.exclude(state=Item.State.WITHDRAWN).exclude(audit=Item.Audit.REPORTING)
+    return found.filter(outcome="label")

@@ -22,10 +22,6 @@ def compare(results: Results, baseline: str = "random") -> dict[str, Any]:
     return {"sets": sets, "overall": _overall(sets), "beats": penalty_matrix(results)}
 
 
-def area(run: Run) -> float:
-    return evaluation.area_under_curve(np.array(run.labels, dtype=float), np.array(run.accuracy))
-
-
 def permutation_p(differences: NDArray[np.float64], rng: np.random.Generator) -> float:
     """Two-sided p of a mean difference, by flipping the signs of paired differences."""
     signs = rng.choice([-1.0, 1.0], (FLIPS, len(differences)))
@@ -62,7 +58,7 @@ def penalty_matrix(results: Results) -> dict[str, dict[str, float]]:
     arms = list(next(iter(results.values())))
     beats = {a: dict.fromkeys(arms, 0.0) for a in arms}
     for found in results.values():
-        areas = {arm: np.array([area(run) for run in runs]) for arm, runs in found.items()}
+        areas = {arm: np.array([run.area for run in runs]) for arm, runs in found.items()}
         for a in arms:
             for b in arms:
                 change = areas[a] - areas[b]
@@ -109,7 +105,7 @@ def _share(needed: dict[str, Any]) -> str:
 
 def _one_set(arms: dict[str, list[Run]], baseline: str) -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    areas = {arm: np.array([area(run) for run in runs]) for arm, runs in arms.items()}
+    areas = {arm: np.array([run.area for run in runs]) for arm, runs in arms.items()}
     entries: dict[str, Any] = {
         arm: {"area": float(areas[arm].mean()), "final": float(np.mean([run.accuracy[-1] for run in runs]))}
         for arm, runs in arms.items()

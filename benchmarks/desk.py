@@ -164,7 +164,14 @@ def ask_api(options: argparse.Namespace) -> dict[str, Any]:
 def take_shots(browser: Browser, options: argparse.Namespace, base: str, known: dict[str, str]) -> None:
     page = browser.new_context().new_page()
     sign_in(page, options.address, "alice", known["alice"])
-    pages = {"project": base, "label": f"{base}label/", "issues": f"{base}issues/", "items": f"{base}items/"}
+    pages = {
+        "project": base,
+        "label": f"{base}label/",
+        "advice": f"{base}advice/",
+        "strategies": f"{options.address}/strategies/",
+        "issues": f"{base}issues/",
+        "items": f"{base}items/",
+    }
     pages |= {"settings": f"{base}settings/", "home": f"{options.address}/", "new": f"{options.address}/projects/new/"}
     shoot(browser, page, pages, options.shots)
 

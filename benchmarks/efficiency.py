@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from alcore.catalog import KEYS
+from alcore.catalog import GUARD_KEYS, KEYS
 from alcore.simulation import Plan, Run, Task, simulate
 from annotator.learning import datasets
 from annotator.learning.datasets import Columns, Dataset
@@ -104,6 +104,8 @@ def plan_of(arm: str, seed: int, wanted: Set) -> Plan:
     key = name.removesuffix("_top")
     if key not in KEYS:
         raise SystemExit(f"There is no arm {arm!r}: name one of {', '.join(KEYS)}, with _top or +guard behind it.")
+    if wrong := [guard for guard in guards if guard not in GUARD_KEYS]:
+        raise SystemExit(f"There is no guard {wrong[0]!r}: name one of {', '.join(GUARD_KEYS)}.")
     return Plan(key, seed, wanted.batch, wanted.budget, spread=not top, guards=tuple(guards))
 
 
@@ -201,6 +203,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     arms = tuple(options.arms.split(","))
+    for arm in arms:
+        plan_of(arm, 0, SETS[0])  # a wrong name ends it here, not in a helper process
     options.out.parent.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, list[Run]]] = {}
     for wanted, dataset in wanted_sets(options):

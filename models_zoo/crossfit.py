@@ -61,10 +61,6 @@ class CrossFitted(ABC):
         """
         return np.asarray(self._probs(features, min(1.0, self.temperature)).mean(dim=1).numpy())
 
-    def mean_probs(self, features: Floats) -> Floats:
-        """`predict_probs` by its former name."""
-        return self.predict_probs(features)
-
     def out_of_fold_probs(self, features: Floats, folds: Ints) -> Floats:
         """(items, classes): each item by the one member that never saw its fold."""
         return np.asarray(self.member_probs(features)[folds, np.arange(len(folds))])

@@ -10,7 +10,8 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils import timezone
 
-from alcore.rounds import RoundConfig, RoundInput, RoundResult, run_round
+from alcore.configuration import RoundConfig
+from alcore.rounds import RoundInput, RoundResult, run_round
 from annotator.learning import auditing, encoding, loading, storing
 from annotator.learning.storing import AttemptLostError, Outcome
 from annotator.models import Budget, Project, Round

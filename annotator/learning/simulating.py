@@ -58,7 +58,7 @@ def compare(wish: Wish, progress: Callable[[int, int], None]) -> list[Run]:
 def summarize(runs: list[Run], baseline: str = "random") -> dict[str, Any]:
     """Per arm: final accuracy and area under the curve with intervals, and against random, paired by seed."""
     arms = _arms(runs)
-    areas = {arm: np.array([area(run) for run in found]) for arm, found in arms.items()}
+    areas = {arm: np.array([run.area for run in found]) for arm, found in arms.items()}
     summary: dict[str, Any] = {}
     for arm, found in arms.items():
         final = np.array([run.accuracy[-1] for run in found])
@@ -87,10 +87,6 @@ def saved(runs: list[Run], baseline: list[Run]) -> dict[str, float | int | None]
         "labels": round(reached, 1) if found else None,
         "share_saved": round(1 - reached / spent, 3) if found else None,
     }
-
-
-def area(run: Run) -> float:
-    return evaluation.area_under_curve(np.array(run.labels, dtype=float), np.array(run.accuracy))
 
 
 def curve(runs: list[Run]) -> list[tuple[int, float, float, float]]:

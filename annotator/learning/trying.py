@@ -1,16 +1,20 @@
 """Trials of strategies on a project's own labels: the simulator, one run at a time, so that rounds come between."""
 
 import logging
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.utils import timezone
+from numpy.typing import NDArray
 
-from alcore import consensus, evaluation
+from alcore import consensus
 from alcore.simulation import Plan, Run, Task, simulate
-from annotator.learning import encoding, loading
-from annotator.models import Trial
+from annotator.learning import encoding, loading, simulating
+from annotator.models import Item, Trial
 from models_zoo import device, heads
 
 HELD_OUT = 0.2
@@ -21,15 +25,16 @@ logger = logging.getLogger(__name__)
 
 def play_next(trial_id: int) -> bool:
     """Play the next run of a trial and store it; returns whether there are more."""
-    trial = Trial.objects.select_related("project").get(pk=trial_id)
-    if trial.state != Trial.State.RUNNING:
+    trial = Trial.objects.select_related("project").filter(pk=trial_id, state=Trial.State.RUNNING).first()
+    if trial is None:
         return False
     try:
         strategy, seed = trial.plan[trial.played]
         _store(trial, _play(trial, strategy, seed))
     except Exception as error:  # whatever went wrong belongs on the row, for the owner to read
         logger.exception("Trial %s failed", trial_id)
-        _end(trial, state=Trial.State.FAILED, error=f"{type(error).__name__}: {error}")
+        told = f"{type(error).__name__}: {error}"
+        Trial.objects.filter(pk=trial_id).update(state=Trial.State.FAILED, error=told, finished_at=timezone.now())
     return Trial.objects.filter(pk=trial_id, state=Trial.State.RUNNING).exists()
 
 
@@ -42,61 +47,65 @@ def _play(trial: Trial, strategy: str, seed: int) -> Run:
 
 
 def _task(trial: Trial, seed: int) -> Task:
-    """The labeled items, a fifth of them held out by the seed; those of the audit's reporting half stay away."""
+    """The labeled items, a fifth of them held out by the seed."""
+    known = _labeled(trial.pk, trial.created_at)
+    order = np.random.default_rng([seed, 19]).permutation(len(known.labels))
+    test, train = np.split(order, [int(HELD_OUT * len(order))])
+    return Task(
+        pool=known.features[train],
+        pool_labels=known.labels[train],
+        test=known.features[test],
+        test_labels=known.labels[test],
+        folds=known.folds[train],
+        classes=known.classes,
+    )
+
+
+@dataclass(frozen=True)
+class _Labeled:
+    """What a trial plays with. features: (n, D). labels, folds: (n,); label K is out of scope. classes: K."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    folds: NDArray[np.int64]
+    classes: int
+
+
+@lru_cache(maxsize=1)
+def _labeled(trial_id: int, created_at: datetime) -> _Labeled:
+    """Read once for all runs of a trial. The audit's reporting half stays away: it only reports."""
+    trial = Trial.objects.select_related("project").get(pk=trial_id, created_at=created_at)
     project = trial.project
     pool = loading.load_pool(project)
     votes = loading.load_votes(project, pool, trial.sequence)
     resolved = consensus.resolve(votes.item, votes.annotator, votes.label, classes=len(pool.labels) + 1)
-    counts = pool.audit[resolved.items] != "reporting"
-    items, labels = resolved.items[counts], resolved.labels[counts]
-    order = np.random.default_rng([seed, 19]).permutation(len(items))
-    test, train = np.split(order, [int(HELD_OUT * len(order))])
-    found = encoding.features_of(project, pool, lambda share: None)
-    return Task(
-        pool=np.asarray(found.features[items[train]], dtype=np.float32),
-        pool_labels=labels[train],
-        test=np.asarray(found.features[items[test]], dtype=np.float32),
-        test_labels=labels[test],
-        folds=pool.folds[items[train]],
-        classes=len(pool.labels),
-    )
+    counts = pool.audit[resolved.items] != Item.Audit.REPORTING
+    items = resolved.items[counts]
+    features = encoding.features_of(project, pool, lambda share: None).features
+    rows = np.asarray(features[items], dtype=np.float32)
+    return _Labeled(rows, resolved.labels[counts], pool.folds[items], len(pool.labels))
 
 
 def _store(trial: Trial, run: Run) -> None:
-    """Once: nothing if another message has played this run meanwhile."""
-    row = {"strategy": run.strategy, "seed": run.seed, "labels": run.labels, "accuracy": run.accuracy}
-    runs = [*trial.runs, row]
-    untouched = Trial.objects.filter(pk=trial.pk, played=trial.played, state=Trial.State.RUNNING)
-    if untouched.update(runs=runs, played=len(runs), touched_at=timezone.now()) and len(runs) == len(trial.plan):
-        _end(trial, state=Trial.State.DONE, summary=summarized(runs))
+    """Once, and with the last run its summary in the same write: nothing if another message has played it meanwhile."""
+    runs = [*trial.runs, asdict(run)]
+    fields: dict[str, Any] = {"runs": runs, "played": len(runs), "touched_at": timezone.now()}
+    if len(runs) == len(trial.plan):
+        fields |= {"state": Trial.State.DONE, "summary": summarized(runs), "finished_at": timezone.now()}
+    Trial.objects.filter(pk=trial.pk, played=trial.played, state=Trial.State.RUNNING).update(**fields)
 
 
-def _end(trial: Trial, **fields: Any) -> None:
-    Trial.objects.filter(pk=trial.pk).update(finished_at=timezone.now(), **fields)
-
-
-def summarized(runs: list[dict[str, Any]], baseline: str = "random") -> list[dict[str, Any]]:
-    """Of each strategy its mean area, its difference to random with the interval, and its curve; the best first."""
-    strategies = list(dict.fromkeys(run["strategy"] for run in runs))
-    areas = {key: np.array([_area(run) for run in runs if run["strategy"] == key]) for key in strategies}
-    rows = []
-    for key in strategies:
-        change = evaluation.paired_difference(areas[key], areas[baseline])
-        own = [run for run in runs if run["strategy"] == key]
-        curve = np.mean([run["accuracy"] for run in own], axis=0)
-        rows.append(
-            {
-                "strategy": key,
-                "area": float(areas[key].mean()),
-                "change": change.mean,
-                "low": change.low,
-                "high": change.high,
-                "labels": own[0]["labels"],
-                "accuracy": [round(float(value), 4) for value in curve],
-            }
-        )
+def summarized(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each strategy its mean area, its difference to random with the interval, and its end; the best first."""
+    found = simulating.summarize([Run(**run) for run in runs])
+    nothing = {"mean": 0.0, "low": 0.0, "high": 0.0}  # random against itself
+    rows = [
+        {
+            "strategy": strategy,
+            "area": told["area"]["mean"],
+            "final": told["final_accuracy"]["mean"],
+            **{name: told.get("area_minus_random", nothing)[name] for name in nothing},
+        }
+        for strategy, told in found.items()
+    ]
     return sorted(rows, key=lambda row: -row["area"])
-
-
-def _area(run: dict[str, Any]) -> float:
-    return evaluation.area_under_curve(np.array(run["labels"], dtype=float), np.array(run["accuracy"]))

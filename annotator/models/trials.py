@@ -23,7 +23,7 @@ class Trial(models.Model):
     labels = models.PositiveIntegerField()  # labeled items when it was started
     sequence = models.PositiveBigIntegerField()  # the last annotation that counts
     plan = models.JSONField()  # [[strategy, seed], ...]
-    runs = models.JSONField(default=list)  # of each: strategy, seed, labels, accuracy
+    runs = models.JSONField(default=list)  # as the simulator gives them
     played = models.PositiveIntegerField(default=0)
     summary = models.JSONField(default=list)  # of each strategy, the best first
     error = models.TextField(blank=True)

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from alcore.rounds import RoundConfig, RoundInput
+from alcore.configuration import RoundConfig
+from alcore.rounds import RoundInput
 
 DIGITS = load_digits()
 

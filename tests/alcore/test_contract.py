@@ -8,7 +8,7 @@ import pytest
 from alcore import catalog
 from alcore.rounds import RoundInput, run_round
 from models_zoo.heads import Ensemble
-from tests.alcore.arrays import config, digits_round
+from tests.alcore.arrays import DIGITS, config, digits_round
 
 every_strategy = pytest.mark.parametrize("key", catalog.KEYS)
 
@@ -90,8 +90,6 @@ def test_out_of_scope_pulls_the_score_down(key: str) -> None:
         pytest.skip("random asks all alike")
     data, _ = digits_round(items=600, labeled=150)
     labels = np.where(data.vote_label >= 8, 8, data.vote_label)  # eights and nines are out of scope, K = 8
-    from tests.alcore.arrays import DIGITS
-
     chosen = choose(replace(data, vote_label=labels), key, labels=8, batch=60, random_share=0.0)
     foreign = DIGITS.target[:600] >= 8
     assert foreign[chosen].mean() <= foreign[data.open].mean() + 0.05
@@ -136,6 +134,26 @@ def test_catalog_entry_is_complete(key: str) -> None:
     assert entry.cost in ("low", "medium", "high")
     assert entry.kind == "batch" or not entry.ranked_by
     assert callable(catalog.load(key))
+
+
+@every_strategy
+def test_class_balance_asks_for_the_rare_class_with_every_strategy(key: str) -> None:
+    """Of a class with few labels it asks no fewer than without."""
+    data, _ = digits_round(items=900, labeled=300)
+    rare = DIGITS.target[:300] == 7
+    keep = ~rare | (np.cumsum(rare) <= 8)
+    votes = {name: getattr(data, name)[keep] for name in ("vote_item", "vote_annotator", "vote_label")}
+    scarce = replace(data, **votes)
+    plain, balanced = (
+        choose(scarce, key, batch=20, random_share=0.0, guards=guards) for guards in ((), ("class_balance",))
+    )
+    sevens = DIGITS.target[:900] == 7
+    assert sevens[balanced].sum() >= sevens[plain].sum()
+
+
+def test_an_unknown_guard_is_refused() -> None:
+    with pytest.raises(ValueError, match="class_balance"):
+        config("margin", guards=("magic",))
 
 
 def test_unknown_strategy_names_those_there_are() -> None:

@@ -17,15 +17,15 @@ DIGITS = load_digits()
 
 @pytest.fixture
 def project(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Real digits as table rows, 150 of them answered."""
+    """Real digits as table rows, all of them answered."""
     monkeypatch.setattr(advising, "STRATEGIES", ("random", "margin"))
     monkeypatch.setattr(advising, "SEEDS", 2)
     made = factories.project(kind="table", labels=[str(n) for n in range(10)], items=0)
-    for number, item in enumerate(factories.add_items(made, 150)):
+    for number, item in enumerate(factories.add_items(made, 180)):
         item.row = {f"p{place}": float(value) for place, value in enumerate(DIGITS.data[number])}
         item.save(update_fields=["row"])
     bob = factories.user("bob")
-    for _ in range(150):
+    for _ in range(180):
         query = factories.held_query(made, bob)
         factories.answered(made, bob, str(DIGITS.target[int(query.item.key.removeprefix("item-"))]))
     return made
@@ -67,4 +67,18 @@ def test_reporting_items_of_the_audit_stay_away(project: Project) -> None:
     trial = advising.start(project, factories.user("alice"))
     task = trying._task(trial, 0)
     reporting = project.items.filter(audit=Item.Audit.REPORTING).count()
-    assert len(task.pool) + len(task.test) == 150 - reporting
+    assert len(task.pool) + len(task.test) == 180 - reporting
+
+
+def test_a_trial_of_a_deleted_project_ends_quietly(project: Project) -> None:
+    trial = advising.start(project, factories.user("alice"))
+    project.delete()
+    assert not trying.play_next(trial.pk)
+
+
+def test_the_last_run_and_the_summary_are_one_write(project: Project) -> None:
+    """A worker killed between the two would leave a trial that has nothing to play and never ends."""
+    trial = advising.start(project, factories.user("alice"))
+    while trying.play_next(trial.pk):
+        trial.refresh_from_db()
+        assert trial.played < len(trial.plan)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from models_zoo import heads
-from models_zoo.heads import Head
+from models_zoo.crossfit import CrossFitted
 from models_zoo.training import TrainingConfig
 
 DIGITS = load_digits()
@@ -27,12 +27,12 @@ QUICK = {
 EVERY = [(kind, posterior) for kind in heads.KINDS for posterior in ("mc_dropout", "laplace")]
 
 
-def quick(kind: str, posterior: str = "mc_dropout", **changes: object) -> Head:
+def quick(kind: str, posterior: str = "mc_dropout", **changes: object) -> CrossFitted:
     """An untrained head that trains in a fraction of a second."""
     return heads.make(kind, TrainingConfig(**{**QUICK, "posterior": posterior, **changes}))  # type: ignore[arg-type]
 
 
-def fitted(kind: str, posterior: str = "mc_dropout", labels: np.ndarray = Y, **changes: object) -> Head:
+def fitted(kind: str, posterior: str = "mc_dropout", labels: np.ndarray = Y, **changes: object) -> CrossFitted:
     """A quick head that knows the first 200 digits, trained anew."""
     head = quick(kind, posterior, **changes)
     head.fit(X, labels, EVEN, FOLDS, classes=11, seed=1)

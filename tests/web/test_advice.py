@@ -15,9 +15,12 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def labeled(project: Project, count: int) -> None:
-    ids = list(project.items.values_list("id", flat=True)[:count])
-    project.items.filter(id__in=ids).update(outcome="label", label=project.labels.first(), state=Item.State.ANSWERED)
+def labeled(project: Project, count: int, *, classes: int = 1) -> None:
+    """So many items that a trial may use."""
+    ids = list(project.items.exclude(audit=Item.Audit.REPORTING).values_list("id", flat=True)[:count])
+    for place, label in enumerate(project.labels.all()[:classes]):
+        given = {"outcome": "label", "label": label, "state": Item.State.ANSWERED}
+        project.items.filter(id__in=ids[place::classes]).update(**given)
 
 
 def test_too_few_labels_are_told_and_nothing_starts(as_alice: Client) -> None:
@@ -30,8 +33,8 @@ def test_too_few_labels_are_told_and_nothing_starts(as_alice: Client) -> None:
 
 
 def test_a_trial_starts_and_shows_how_far_it_is(as_alice: Client) -> None:
-    project = factories.project(items=120)
-    labeled(project, 110)
+    project = factories.project(items=200)
+    labeled(project, 110, classes=2)
     assert as_alice.post(reverse("advice-begin", args=[project.slug])).status_code == 302
     trial = Trial.objects.get()
     assert len(trial.plan) == len(advising.STRATEGIES) * advising.SEEDS
@@ -41,16 +44,16 @@ def test_a_trial_starts_and_shows_how_far_it_is(as_alice: Client) -> None:
 
 
 def test_one_trial_at_a_time(as_alice: Client) -> None:
-    project = factories.project(items=120)
-    labeled(project, 110)
+    project = factories.project(items=200)
+    labeled(project, 110, classes=2)
     advising.start(project, factories.user("alice"))
     with pytest.raises(RefusedError, match="already under way"):
         advising.start(project, factories.user("alice"))
 
 
 def test_only_silent_trials_are_woken_again() -> None:
-    project = factories.project(items=120)
-    labeled(project, 110)
+    project = factories.project(items=200)
+    labeled(project, 110, classes=2)
     trial = advising.start(project, factories.user("alice"))
     assert advising.unfinished() == []
     Trial.objects.update(touched_at=timezone.now() - timedelta(minutes=5))
@@ -58,10 +61,10 @@ def test_only_silent_trials_are_woken_again() -> None:
 
 
 def test_a_finished_trial_is_a_table_with_the_best_first(as_alice: Client) -> None:
-    project = factories.project(items=120)
-    labeled(project, 110)
+    project = factories.project(items=200)
+    labeled(project, 110, classes=2)
     trial = advising.start(project, factories.user("alice"))
-    row = {"change": 0.034, "low": 0.01, "high": 0.05, "labels": [10, 20], "accuracy": [0.5, 0.9]}
+    row = {"mean": 0.034, "low": 0.01, "high": 0.05, "final": 0.9}
     Trial.objects.filter(pk=trial.pk).update(
         state=Trial.State.DONE,
         finished_at=timezone.now(),
@@ -75,3 +78,11 @@ def test_a_finished_trial_is_a_table_with_the_best_first(as_alice: Client) -> No
     Trial.objects.filter(pk=trial.pk).update(summary=unsure)
     page = as_alice.get(reverse("advice", args=[project.slug])).content.decode()
     assert "No strategy was surely better than random" in page
+
+
+def test_labels_all_alike_are_refused(as_alice: Client) -> None:
+    project = factories.project(items=200)
+    labeled(project, 180)
+    answer = as_alice.post(reverse("advice-begin", args=[project.slug]))
+    assert "the same label" in answer.content.decode()
+    assert not Trial.objects.exists()
