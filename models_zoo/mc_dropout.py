@@ -77,13 +77,18 @@ def sample(network: nn.Module, rows: Tensor, *, seed: int) -> Tensor:
     The same seed gives the same mask; the global state of torch's generator is left as it was.
     """
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        _seed(seed)
         logits: Tensor = network(rows)
         return logits
 
 
+def _seed(seed: int) -> None:
+    """The CPU's generator alone: `torch.manual_seed` keeps a stack trace for every other kind of device, every time."""
+    torch.default_generator.manual_seed(seed)
+
+
 def _mask(units: int, rate: float, seed: int) -> Tensor:
-    torch.manual_seed(seed)
+    _seed(seed)
     return nn.functional.dropout(torch.ones(1, units), rate, training=True)
 
 
