@@ -69,7 +69,7 @@ def penalty_matrix(results: Results) -> dict[str, dict[str, float]]:
 
 def set_table(name: str, arms: dict[str, list[Run]], baseline: str = "random") -> str:
     """One set's arms, the best first."""
-    lines = ["", name, f"  {'arm':16}{'area':>8}{'- random':>26}{'p (Holm)':>10}{'labels needed':>22}{'final':>8}"]
+    lines = ["", name, f"  {'arm':16}{'area':>8}{'- random':>28}{'p (Holm)':>10}{'labels needed':>22}{'final':>8}"]
     entries = _one_set(arms, baseline)
     return "\n".join([*lines, *(_line(*found) for found in sorted(entries.items(), key=lambda e: -e[1]["area"]))])
 
@@ -95,7 +95,7 @@ def _line(arm: str, entry: dict[str, Any]) -> str:
     difference = "" if against is None else f"{against['mean']:+.4f} [{against['low']:+.4f}, {against['high']:+.4f}]"
     p = "" if against is None else f"{entry['p_holm']:.4f}"
     share = "" if needed is None else _share(needed)
-    return f"  {arm:16}{entry['area']:8.4f}{difference:>26}{p:>10}{share:>22}{entry['final']:8.3f}"
+    return f"  {arm:16}{entry['area']:8.4f}{difference:>28}{p:>10}{share:>22}{entry['final']:8.3f}"
 
 
 def _share(needed: dict[str, Any]) -> str:

@@ -6,7 +6,8 @@
 Printed, and written to OUT.json, OUT.csv (one row a seed, arm and round) and OUT.png: area under the curve against
 random (paired over seeds, 95 % interval), Holm-corrected paired permutation tests, labels that reach random's final
 accuracy with a bootstrap interval, and how often each arm surely beats each other one. Audit answers count as spent.
-An arm ending in "_top" takes the best scores alone, as the libraries do.
+What has been played is kept in OUT.runs.jsonl and not played again by the same code, so that sets, arms and seeds may
+be added later. An arm ending in "_top" takes the best scores alone, as the libraries do.
 """
 
 from __future__ import annotations
@@ -29,15 +30,20 @@ from annotator.learning import datasets
 from annotator.learning.datasets import Columns, Dataset
 from benchmarks import comparing
 from benchmarks.machine import write_report
-from models_zoo import device
-from models_zoo.heads import Ensemble
+from benchmarks.played import Played
+from models_zoo import device, heads
+from models_zoo.training import TrainingConfig
 
+Runs = dict[str, list[Run]]
 ARMS = ("random", "auto", "margin_top", "entropy_top", "bald", "badge", "lcmd", "typiclust", "tcm", "drop_query")
 
 
 @dataclass(frozen=True)
 class Set:
-    """A data set as it is played. change: "", "imbalanced", "redundant" or "foreign" (see `changed`)."""
+    """A data set as it is played, and what is trained on it.
+
+    change: "", "imbalanced", "redundant", "foreign" or "overrun", "few" before it (see `changed`).
+    """
 
     name: str
     path: str
@@ -46,6 +52,8 @@ class Set:
     budget: int = 300
     limit: int | None = 5000
     change: str = ""
+    head: str = "linear"
+    posterior: str = "mc_dropout"
 
 
 TEXT = Columns(text="text", split="split")
@@ -66,6 +74,12 @@ SEARCH_SETS = (
     Set("mnist", "mnist_10k/mnist_10k.npz", Columns()),
     Set("sms_spam", "sms_spam/sms_spam.csv.gz", Columns(text="text")),
     Set("mnist imbalanced", "mnist_10k/mnist_10k.npz", Columns(), change="imbalanced"),
+    Set("mnist foreign", "mnist_10k/mnist_10k.npz", Columns(), change="foreign"),
+    Set("mnist overrun", "mnist_10k/mnist_10k.npz", Columns(), change="overrun"),
+    Set("clinc20", "clinc150/clinc150.csv.gz", CLINC, change="few"),
+    Set("clinc20 imbalanced", "clinc150/clinc150.csv.gz", CLINC, change="few imbalanced"),
+    Set("clinc20 foreign", "clinc150/clinc150.csv.gz", CLINC, change="few foreign"),
+    Set("clinc20 overrun", "clinc150/clinc150.csv.gz", CLINC, change="few overrun"),
     Set("clinc150", "clinc150/clinc150.csv.gz", CLINC, batch=100, budget=1500),
 )
 
@@ -74,9 +88,17 @@ def changed(task: Task, change: str, seed: int) -> Task:
     """The pool made harder; the test items stay.
 
     imbalanced: half of the classes keep a tenth of their items. redundant: a fifth of the items, five times each,
-    with a little noise. foreign: the upper half of the classes is out of scope.
+    with a little noise. foreign: the upper half of the classes is out of scope. overrun: four fifths of them are. few:
+    20 classes alone, then what else is said.
     """
     rng = np.random.default_rng([seed, 13])
+    if change.startswith("few"):
+        return changed(
+            _some_classes(task, rng.permutation(task.classes)[:20]), change.removeprefix("few").strip(), seed
+        )
+    if change == "overrun":
+        order = rng.permutation(task.classes)
+        return _out_of_scope(task, order[max(2, task.classes // 5) :])
     if change == "imbalanced":
         rare = rng.permutation(task.classes)[: task.classes // 2]
         keep = ~np.isin(task.pool_labels, rare) | (rng.random(len(task.pool_labels)) < 0.1)
@@ -87,10 +109,31 @@ def changed(task: Task, change: str, seed: int) -> Task:
         shift = rng.normal(scale=0.01 * float(task.pool.std()), size=copied.pool.shape)
         return replace(copied, pool=copied.pool + shift.astype(np.float32), groups=np.arange(len(rows)) // 5 * 5)
     if change == "foreign":
-        inside = task.classes - task.classes // 2
-        labels = np.minimum(task.pool_labels, inside)
-        return replace(task, pool_labels=labels, test_labels=np.minimum(task.test_labels, inside), classes=inside)
+        return _out_of_scope(task, np.arange(task.classes - task.classes // 2, task.classes))
     return task
+
+
+def _out_of_scope(task: Task, foreign: Any) -> Task:
+    """The others keep their order."""
+    inside = np.setdiff1d(np.arange(task.classes), foreign)
+    place = np.full(task.classes + 1, len(inside))
+    place[inside] = np.arange(len(inside))
+    return replace(task, pool_labels=place[task.pool_labels], test_labels=place[task.test_labels], classes=len(inside))
+
+
+def _some_classes(task: Task, some: Any) -> Task:
+    """Without all other items, those out of scope too."""
+    place = np.zeros(task.classes + 1, dtype=np.int64)
+    place[some] = np.arange(len(some))
+    pool, test = (np.flatnonzero(np.isin(labels, some)) for labels in (task.pool_labels, task.test_labels))
+    kept = _taken(task, pool)
+    return replace(
+        kept,
+        pool_labels=place[kept.pool_labels],
+        test=task.test[test],
+        test_labels=place[task.test_labels[test]],
+        classes=len(some),
+    )
 
 
 def _taken(task: Task, rows: Any) -> Task:
@@ -120,25 +163,26 @@ def _start(dataset: Dataset, wanted: Set) -> None:
 def _play(arm: str, seed: int) -> tuple[str, int, Run]:
     dataset, wanted = _taken_set["dataset"], _taken_set["wanted"]
     task = changed(dataset.task(seed, wanted.limit), wanted.change, seed)
-    return arm, seed, simulate(task, plan_of(arm, seed, wanted), Ensemble())
+    head = heads.make(wanted.head, TrainingConfig(posterior=wanted.posterior))
+    return arm, seed, simulate(task, plan_of(arm, seed, wanted), head)
 
 
-def play_set(wanted: Set, dataset: Dataset, arms: tuple[str, ...], seeds: int, jobs: int) -> dict[str, list[Run]]:
-    """Arm -> its runs by seed."""
+def play_set(wanted: Set, dataset: Dataset, arms: tuple[str, ...], seeds: int, jobs: int, played: Played) -> Runs:
+    """Arm -> its runs by seed; only what has not been played yet is."""
     context, start = multiprocessing.get_context("spawn"), time.monotonic()
-    found: dict[tuple[str, int], Run] = {}
-    with ProcessPoolExecutor(jobs, context, _start, (dataset, wanted)) as pool:
-        waiting = [pool.submit(_play, arm, seed) for seed in range(seeds) for arm in arms]
-        for done in as_completed(waiting):
-            arm, seed, run = done.result()
-            found[arm, seed] = run
-            left = (time.monotonic() - start) / len(found) * (len(waiting) - len(found))
-            end = "\n" if len(found) == len(waiting) else "\r"
-            sys.stderr.write(f"{wanted.name}: {len(found)}/{len(waiting)} runs, about {left:.0f} s left   {end}")
-    return {arm: [found[arm, seed] for seed in range(seeds)] for arm in arms}
+    cells = [(arm, seed) for seed in range(seeds) for arm in arms if played.get(wanted, arm, seed) is None]
+    if cells:
+        with ProcessPoolExecutor(jobs, context, _start, (dataset, wanted)) as pool:
+            for count, done in enumerate(as_completed([pool.submit(_play, *cell) for cell in cells]), start=1):
+                played.add(wanted, *done.result())
+                left = (time.monotonic() - start) / count * (len(cells) - count)
+                end = "\n" if count == len(cells) else "\r"
+                sys.stderr.write(f"{wanted.name}: {count}/{len(cells)} runs, about {left:.0f} s left   {end}")
+    found = {arm: [played.get(wanted, arm, seed) for seed in range(seeds)] for arm in arms}
+    return {arm: [run for run in runs if run is not None] for arm, runs in found.items()}
 
 
-def write_rows(path: Path, results: dict[str, dict[str, list[Run]]]) -> None:
+def write_rows(path: Path, results: dict[str, Runs]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["set", "arm", "seed", "labels", "accuracy", "seconds", "out_of_scope_bought"])
@@ -149,7 +193,7 @@ def write_rows(path: Path, results: dict[str, dict[str, list[Run]]]) -> None:
                     writer.writerows([name, arm, run.seed, *row] for row in rows)
 
 
-def draw(path: Path, results: dict[str, dict[str, list[Run]]]) -> None:
+def draw(path: Path, results: dict[str, Runs]) -> None:
     """The mean curves, a plot for each set."""
     import matplotlib as mpl
 
@@ -174,22 +218,24 @@ def wanted_sets(options: argparse.Namespace) -> list[tuple[Set, Dataset]]:
     if options.data:
         columns = Columns(options.text_column, (), options.label_column, options.split_column, options.oos_value)
         one = Set(Path(options.data).stem, options.data, columns, options.batch, options.budget, options.limit)
-        return [(one, datasets.read(options.data, columns))]
+        return [(replace(one, head=options.head, posterior=options.posterior), datasets.read(options.data, columns))]
     known = SEARCH_SETS if options.search else SETS
     chosen = [s for s in known if not options.sets or s.name in options.sets.split(",")]
     read: dict[str, Dataset] = {}
     for wanted in chosen:
         full = wanted.path if wanted.path == "digits" else str(options.shared / wanted.path)
         read[wanted.path] = read.get(wanted.path) or datasets.read(full, wanted.columns)
-    return [(s, read[s.path]) for s in chosen]
+    return [(replace(s, head=options.head, posterior=options.posterior), read[s.path]) for s in chosen]
 
 
-def main() -> None:
+def options_of() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the data sets")
     parser.add_argument("--sets", default="", help=f"of {', '.join(s.name for s in SETS)}; all by default")
     parser.add_argument("--search", action="store_true", help="the sets on which constants are chosen instead")
     parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--head", choices=["linear", "mlp"], default="linear")
+    parser.add_argument("--posterior", choices=["mc_dropout", "laplace"], default="mc_dropout")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out/efficiency"))
@@ -201,14 +247,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--budget", type=int, default=300)
     parser.add_argument("--limit", type=int)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = options_of()
     arms = tuple(options.arms.split(","))
     for arm in arms:
         plan_of(arm, 0, SETS[0])  # a wrong name ends it here, not in a helper process
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    results: dict[str, dict[str, list[Run]]] = {}
+    results: dict[str, Runs] = {}
+    played = Played(options.out.with_suffix(".runs.jsonl"))
     for wanted, dataset in wanted_sets(options):
-        results[wanted.name] = play_set(wanted, dataset, arms, options.seeds, options.jobs)
+        results[wanted.name] = play_set(wanted, dataset, arms, options.seeds, options.jobs, played)
         write_rows(options.out.with_suffix(".csv"), results)
         print(comparing.set_table(wanted.name, results[wanted.name]), flush=True)
     verdict = comparing.compare(results)
