@@ -19,8 +19,8 @@ MOST_CENTERS = 2_000  # of what is labeled, for strategies that keep away from i
 class Shortlist:
     """What a batch strategy may look at, best score first.
 
-    items: (m,) indices into the pool. scores: (m,), not negative. features: (m, D). probs: (m, labels), of the K
-    labels alone. draws: count -> (m, labels, count). known, known_probs: features (n, D) and probs of labeled items.
+    items: (m,) indices into the pool. scores: (m,), not negative. features: (m, D). probs: (m, labels + 1), out of
+    scope last. draws: count -> (m, labels + 1, count). known, known_probs: features (n, D), probs of labeled items.
     """
 
     items: Ints

@@ -301,7 +301,7 @@ GUARDS: tuple[Guard, ...] = (
         "class_balance",
         "Balance the classes",
         "Each place of the batch goes to the class with the fewest labels.",
-        "Bae et al. (2023), PCB",
+        "Bang, Ahn & Lee (2024), PCB",
     ),
     Guard(
         "partial_pool",
@@ -314,6 +314,24 @@ GUARDS: tuple[Guard, ...] = (
         "Look near rare classes",
         "What resembles the labeled items of each class is always looked at, however rare the class.",
         "Lesci & Vlachos (2024), AnchorAL",
+    ),
+    Guard(
+        "unlearnable",
+        "Pass over what cannot be learned",
+        "What resembles labeled items that the model never learned is asked less; how many there are is told.",
+        "Karamcheti et al. (2021); Swayamdipta et al. (2020)",
+    ),
+    Guard(
+        "contrastive",
+        "Prefer what stays confusing",
+        "Scores count more where the last model was unsure too, and for labels that the surest items lack.",
+        "Lyu et al. (2024), LFTL",
+    ),
+    Guard(
+        "cost",
+        "Gain per cost",
+        "Of two items that score alike, the one that takes people less time is asked first.",
+        "Settles, Craven & Friedland (2008)",
     ),
 )
 GUARD_KEYS: tuple[str, ...] = tuple(guard.key for guard in GUARDS)

@@ -10,9 +10,10 @@ from alcore import catalog, control, guards, plans, selection
 from alcore.batches import Shortlist
 from alcore.configuration import RoundConfig
 from alcore.control import Answers, Control
+from alcore.guarding import Guarding, Known
 from alcore.plans import Decision
-from alcore.protocols import Ints, Model, Report, Rows
-from alcore.scoring import Scored, Scorer, in_scope, rows_of, teaches
+from alcore.protocols import Floats, Ints, Model, Report, Rows
+from alcore.scoring import Scored, Scorer, rows_of
 from alcore.selection import Pick, Selection
 from alcore.strategies.diversity import uncertainty_herding
 
@@ -31,7 +32,8 @@ class Pool:
     features: (items, D). open: (items,) True where an item may be asked. labeled, labels: (n,) indices and their
     labels, K for out of scope. groups: (items,) the first item of each one's near-duplicate group; None for no groups.
     asked, random: the answers as they were asked, and those to what was drawn at random (the audit's choices half too).
-    stop_set: (s,) items drawn at random on which models are compared.
+    stop_set: (s,) items drawn at random on which models are compared. folds: (n,) of the labeled items. costs: (items,)
+    of asking each; None where unknown.
     """
 
     features: Rows
@@ -42,15 +44,22 @@ class Pool:
     asked: Answers = NO_ANSWERS
     random: Answers = NO_ANSWERS
     stop_set: Ints = field(default_factory=lambda: NO_ITEMS)
+    folds: Ints = field(default_factory=lambda: NO_ITEMS)
+    costs: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A batch, the strategy that made it, and why a plan named that one (empty without a plan)."""
+    """A batch, the strategy that made it, why a plan named that one (empty without a plan), and what guards found.
+
+    unlearned: labeled items that look as if they could not be learned.
+    """
 
     selection: Selection
     strategy: str
     why: str
+    notes: tuple[str, ...] = ()
+    unlearned: Ints = field(default_factory=lambda: NO_ITEMS)
 
 
 @dataclass
@@ -61,16 +70,19 @@ class Choice:
     config: RoundConfig
     model: Model
     report: Report
+    previous: Model | None = None  # the last round's, for the guard that looks at what has changed
 
     @cached_property
     def scored(self) -> Scored:
         """The pool by what the strategy ranks it by, guarded."""
-        scored = self.scorer.score(self.strategy.ranked_by or self.strategy.key)
-        if "ignore_most_uncertain" not in self.config.guards:
-            return scored
-        pool, scores = self.scorer.pool, scored.scores.copy()
-        scores[pool] = guards.clip_most_uncertain(scores[pool], batch=self.config.batch)
-        return self.scorer.ranked(scores)
+        return self.guarding(self.scorer.score(self.strategy.ranked_by or self.strategy.key))
+
+    @cached_property
+    def guarding(self) -> Guarding:
+        """The guards that change scores."""
+        pool = self.pool
+        known = Known(pool.features, pool.labeled, pool.labels, pool.folds, pool.costs, self.previous)
+        return Guarding(self.scorer, self.config.guards, self.config.batch, known)
 
     def score(self) -> Scored:
         """The slow part, done once: score the whole pool."""
@@ -83,7 +95,14 @@ class Choice:
         batch = self.config.batch
         chosen = selection.fill(self._pick(), self.askable, batch=batch, random_share=share, rng=self._rng(2))
         scores = self.scored.scores[chosen.items]
-        return Chosen(replace(chosen, scores=scores), self.strategy.key, self.decision.why)
+        guarded = self.guarding
+        return Chosen(
+            replace(chosen, scores=scores),
+            self.strategy.key,
+            self.decision.why,
+            tuple(guarded.notes),
+            guarded.unlearned,
+        )
 
     @cached_property
     def decision(self) -> Decision:
@@ -134,7 +153,7 @@ class Choice:
         return np.asarray(near[self.askable[near]])
 
     def _pick(self) -> Pick:
-        if "class_balance" not in self.config.guards:
+        if "class_balance" not in (*self.config.guards, *self.decision.guards):
             return self._asked_first(self.config.batch)
         first = self._asked_first(BALANCED_FROM * self.config.batch).items
         order = self.scored.order[: self.scorer.keep]
@@ -161,19 +180,15 @@ class Choice:
         return Pick(guards.balance_quotas(order, predicted, counts, self.config.batch))
 
     def _shortlist(self, items: Ints) -> Shortlist:
-        """What is likelier in scope than out of it, as long as that is enough for the batch."""
-        probs, known = self.scorer.probs(items), self.pool.labeled
-        inside = teaches(probs) > 0
-        if inside.sum() >= min(self.config.batch, len(items)):
-            items, probs = items[inside], probs[inside]
+        known = self.pool.labeled
         return Shortlist(
             items=items,
             scores=self.scored.scores[items],
             features=rows_of(self.pool.features, items),
-            probs=in_scope(probs, axis=1),
+            probs=self.scorer.probs(items),
             draws=lambda count: self.scorer.draws(items, count),
             known=rows_of(self.pool.features, known),
-            known_probs=in_scope(self.scorer.probs(known), axis=1),
+            known_probs=self.scorer.probs(known),
             rng=self._rng(7),
         )
 

@@ -17,6 +17,7 @@ class RoundConfig:
     cleaning: bool = True
     spread: bool = True  # a batch by score is spread over the pool; its best alone are often alike
     guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
+    certify: bool = False  # look for what people may confirm in bulk
 
     def __post_init__(self) -> None:
         catalog.get(self.strategy)

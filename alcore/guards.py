@@ -1,12 +1,12 @@
 """What keeps a strategy from spending labels badly; each guard is a function on arrays and goes with any strategy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alcore.checking import require_finite, require_probs, require_shape
-from alcore.evaluation import wilson
 from alcore.protocols import Floats, Ints
 from alcore.strategies.diversity import kmeans_plus_plus
 from alcore.strategies.geometry import no_features, require_batch
@@ -29,21 +29,6 @@ class DataMap:
     confidence: Floats
     variability: Floats
     unlearnable: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Certified:
-    """Items that the model may label by itself, surest first. Arrays: (certified,).
-
-    threshold: the least probability of such a label; None where the precision is not reached, and then there are no
-    items. low: the lower 95 % bound of the precision there, 0 where not reached.
-    """
-
-    threshold: float | None
-    low: float
-    items: Ints
-    labels: Ints
-    confidence: Floats
 
 
 def clip_most_uncertain(scores: Floats, *, share: float = 0.05, batch: int) -> Floats:
@@ -98,19 +83,28 @@ def unlearnable_pool(features: Floats, labeled_features: Floats, labeled_flags: 
 
     Raises ValueError on other shapes, NaN or infinity. Source: after Karamcheti et al. (2021).
     """
-    from sklearn.linear_model import LogisticRegression
-
     _require_pair(features, labeled_features)
-    require_shape("labeled_flags", labeled_flags, (len(labeled_features),))
-    if labeled_flags.all() or not labeled_flags.any():
-        return np.full(len(features), bool(labeled_flags.any()), dtype=np.float32)
-    scale = float(np.abs(labeled_features).max()) or 1.0
-    model = LogisticRegression(max_iter=500).fit(labeled_features.astype(np.float64) / scale, labeled_flags)
+    chance = unlearnable_chance(labeled_features, labeled_flags)
     chances = np.empty(len(features), dtype=np.float32)
     for start in range(0, len(features), ROWS):
-        block = features[start : start + ROWS].astype(np.float64) / scale
-        chances[start : start + ROWS] = model.predict_proba(block)[:, 1]
+        block = features[start : start + ROWS]
+        require_finite("features", block)
+        chances[start : start + ROWS] = chance(block)
     return chances
+
+
+def unlearnable_chance(labeled_features: Floats, labeled_flags: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
+    """What `unlearnable_pool` says of a block of a pool: (items, D) -> (items,). Arguments and errors as there."""
+    from sklearn.linear_model import LogisticRegression
+
+    require_finite("labeled_features", labeled_features)
+    require_shape("labeled_flags", labeled_flags, (len(labeled_features),))
+    if labeled_flags.all() or not labeled_flags.any():
+        alike = bool(labeled_flags.any())
+        return lambda block: np.full(len(block), alike, dtype=np.float32)
+    scale = float(np.abs(labeled_features).max()) or 1.0
+    model = LogisticRegression(max_iter=500).fit(labeled_features.astype(np.float64) / scale, labeled_flags)
+    return lambda block: np.asarray(model.predict_proba(block.astype(np.float64) / scale)[:, 1], dtype=np.float32)
 
 
 def balance_quotas(ranked: Ints, predicted: Ints, counts: Ints, batch: int) -> Ints:
@@ -152,17 +146,31 @@ def contrastive(probs: Floats, previous: Floats, *, alpha: float = 0.03) -> Floa
     Raises ValueError on other or unequal shapes, NaN, infinity or values outside [0, 1].
     Source: Lyu et al. (2024), LFTL.
     """
+    return persistent(*moved_margins(probs, previous, alpha=alpha))
+
+
+def moved_margins(probs: Floats, previous: Floats, *, alpha: float = 0.03) -> tuple[Floats, Ints]:
+    """The first half of `contrastive`, which may go chunk by chunk: margins and labels, (items,), of what has moved on.
+
+    Arguments and errors as there.
+    """
     require_probs("probs", probs, 2)
     require_probs("previous", previous, 2)
     require_shape("previous", previous, probs.shape)
-    if not len(probs) or probs.shape[1] == 1:
-        return np.zeros(len(probs), dtype=np.float32)
+    if probs.shape[1] == 1:  # a single label leaves nothing to be confused about
+        return np.ones(len(probs), dtype=np.float32), np.zeros(len(probs), dtype=np.int64)
     moved = probs + alpha * (probs.astype(np.float64) - previous)
     best = np.partition(moved, -2, axis=1)[:, -2:]
-    margins, label = best[:, 1] - best[:, 0], moved.argmax(axis=1)
+    return np.asarray(best[:, 1] - best[:, 0], dtype=np.float32), moved.argmax(axis=1)
+
+
+def persistent(margins: Floats, labels: Ints) -> Floats:
+    """The second half of `contrastive`, on the whole pool: its scores, (items,), from its margins and labels."""
+    if not len(margins):
+        return np.zeros(0, dtype=np.float32)
     surest = np.argsort(-margins, kind="stable")[:CONFIDENT]
-    known = np.bincount(label[surest], minlength=probs.shape[1])
-    easy = margins / (margins.max() or 1.0) + TILT * known[label] / known.max()
+    known = np.bincount(labels[surest], minlength=int(labels.max()) + 1)
+    easy = margins / (margins.max() or 1.0) + TILT * known[labels] / known.max()
     return np.asarray(1 - easy / (1 + TILT), dtype=np.float32)
 
 
@@ -251,39 +259,6 @@ def anchors(
     return found[np.argsort(-mean, kind="stable")]
 
 
-def certifiable(
-    members: Floats, oof_probs: Floats, labels: Ints, *, precision: float = 0.99, per_class: int = 100
-) -> Certified:
-    """Items that need no person: labels at least as sure as those which people confirm at the precision asked for.
-
-    The threshold is found on people's labels: going down from the surest prediction, once the lower 95 % bound of the
-    precision is reached, as far as it holds. A bound of .99 needs 381 labels without an error. Of the pool, items
-    count whose mean is that sure, on whose label all members agree, and which are in scope.
-
-    Args:
-        members: (members, items, labels + 1), calibrated, the last being out of scope. oof_probs: (labeled,
-        labels + 1), calibrated, each by a model that never saw the item. labels: (labeled,), people's, the number of
-        labels standing for out of scope. per_class: items of a class at most, the surest.
-
-    Raises ValueError on other shapes, a precision outside (0, 1), NaN, infinity, or values outside [0, 1].
-    Source: Wang et al. (2017), CEAL, with a bound in place of a schedule; Wilson (1927).
-    """
-    require_probs("members", members, 3)
-    require_probs("oof_probs", oof_probs, 2)
-    require_shape("oof_probs", oof_probs, (len(labels), members.shape[2]))
-    require_shape("labels", labels, (len(labels),))
-    if not 0 < precision < 1 or not len(members):
-        raise ValueError(f"precision must lie in (0, 1) and members be some; found {precision}, {members.shape}.")
-    threshold, low = _threshold(oof_probs, labels, precision)
-    mean = members.mean(axis=0, dtype=np.float64)
-    label, sure = mean.argmax(axis=1), mean.max(axis=1)
-    agreed = (members.argmax(axis=2) == label).all(axis=0) & (label < mean.shape[1] - 1)
-    fit = np.flatnonzero(agreed & (sure >= (np.inf if threshold is None else threshold)))
-    fit = fit[np.argsort(-sure[fit], kind="stable")]
-    fit = fit[_place_in_class(label[fit]) < per_class]
-    return Certified(threshold, low, fit, label[fit], sure[fit].astype(np.float32))
-
-
 def _require_scores(scores: Floats) -> None:
     if scores.ndim != 1:
         raise ValueError(f"scores must have 1 axis; its shape is {scores.shape}.")
@@ -293,7 +268,6 @@ def _require_scores(scores: Floats) -> None:
 def _require_pair(features: Floats, labeled: Floats) -> None:
     if features.ndim != 2 or labeled.ndim != 2 or features.shape[1] != labeled.shape[1]:
         raise ValueError(f"features and labeled must be (n, D) of one D; found {features.shape}, {labeled.shape}.")
-    require_finite("features", features)
     require_finite("labeled", labeled)
 
 
@@ -302,7 +276,9 @@ def _most_similar(features: Floats, queries: Floats, count: int) -> tuple[Floats
     directions = _directions(queries)
     best, items = np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
     for start in range(0, len(features), ROWS):
-        close = directions @ _directions(features[start : start + ROWS]).T
+        block = np.asarray(features[start : start + ROWS])
+        require_finite("features", block)
+        close = directions @ _directions(block).T
         best = np.concatenate([best, close], axis=1)
         rows = np.arange(start, start + close.shape[1])
         items = np.concatenate([items, np.broadcast_to(rows, close.shape)], axis=1)
@@ -317,29 +293,3 @@ def _directions(points: Floats) -> Floats:
     wide = points.astype(np.float64)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
     return np.asarray(wide / np.where(norms > 0, norms, 1), dtype=np.float32)
-
-
-def _threshold(probs: Floats, labels: Ints, precision: float) -> tuple[float | None, float]:
-    """The least probability at which the bound is reached, going down without a break, and the bound there."""
-    predicted, sure = probs.argmax(axis=1), probs.max(axis=1)
-    inside = np.flatnonzero(predicted < probs.shape[1] - 1)
-    order = inside[np.argsort(-sure[inside], kind="stable")]
-    right = np.cumsum(predicted[order] == labels[order])
-    last = np.flatnonzero(np.diff(sure[order], append=-1) < 0)  # equally sure ones are taken together
-    threshold, low = None, 0.0
-    for place in last:
-        bound, _ = wilson(int(right[place]), int(place) + 1)
-        if bound >= precision:
-            threshold, low = float(sure[order[place]]), bound
-        elif threshold is not None:
-            break
-    return threshold, low
-
-
-def _place_in_class(labels: Ints) -> Ints:
-    """(n,) how many of the same class stand before each."""
-    order = np.argsort(labels, kind="stable")
-    ordered = labels[order]
-    places = np.empty(len(labels), dtype=np.int64)
-    places[order] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)
-    return places

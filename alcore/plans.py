@@ -12,6 +12,11 @@ from alcore.protocols import Ints
 TYPICAL_PER_CLASS = 5  # labels for each class before margin knows enough; ours: the paper fixes a number of steps
 ALL_AGREE = 0.995  # of the stop set, so that what is left to learn is not where the model looks
 HALF_RANDOM = 0.5
+TOLD_APART = 3  # labels for each class, from which on a small share is more than chance
+SCARCE = (
+    0.5  # of an even share. By `benchmarks.efficiency --search`: worth points where classes are rare, nothing elsewhere
+)
+BALANCE = ("class_balance",)
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,15 @@ class State:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a plan decided. key: of a strategy. why: for the round's row. random_share: instead of the usual one."""
+    """What a plan decided. key: of a strategy. why: for the round's row. random_share: instead of the usual one.
+
+    guards: beside the configured ones.
+    """
 
     key: str
     why: str
     random_share: float | None = None
+    guards: tuple[str, ...] = ()
 
 
 Plan = Callable[[State], Decision]
@@ -49,7 +58,8 @@ def load(key: str) -> Plan:
 def auto(state: State) -> Decision:
     """Margin, spread over the pool, unless what was drawn at random shows that it does not pay.
 
-    The control compares learners of labels as asked and of random ones on random items: where the former learned surely
+    Where a class has less than half of an even share of the labels, each place goes to the class with the fewest. The
+    control compares learners of labels as asked and of random ones on random items: where the former learned surely
     less, the round asks at random until that is no longer so. Where all members agree on all but a few of the stop
     set, half of the batch is drawn at random, so that what the model does not know of is found.
     """
@@ -60,7 +70,10 @@ def auto(state: State) -> Decision:
     if agreement is not None and agreement >= ALL_AGREE:
         why = f"Close margins, half at random: the members agree on {agreement:.1%} of the stop set."
         return Decision("margin", why, HALF_RANDOM)
-    return Decision("margin", f"Close margins{'' if control is None else ': ' + _told(control)}.")
+    told = "" if control is None else f": {_told(control)}"
+    if _is_scarce(state):
+        return Decision("margin", f"Close margins, places to the classes with the fewest labels{told}.", None, BALANCE)
+    return Decision("margin", f"Close margins{told}.")
 
 
 def tcm(state: State) -> Decision:
@@ -72,6 +85,13 @@ def tcm(state: State) -> Decision:
         return Decision("typiclust", f"Typical items until there are {TYPICAL_PER_CLASS} labels for each class.")
     seen = len(np.unique(state.labels))
     return Decision("margin", f"Close margins, now that there are {len(state.labels)} labels of {seen} classes.")
+
+
+def _is_scarce(state: State) -> bool:
+    """Whether there are labels enough to tell, and of a class that has some, fewer than half of an even share."""
+    counts = np.bincount(state.labels, minlength=state.classes)[: state.classes]
+    even = counts.sum() / state.classes
+    return bool(even >= TOLD_APART and counts[counts > 0].min() < SCARCE * even)
 
 
 def _told(control: Control) -> str:

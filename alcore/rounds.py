@@ -11,14 +11,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore import catalog, choosing, cleaning, consensus, evaluation, selection
+from alcore import catalog, certifying, choosing, cleaning, consensus, evaluation, scoring, selection
+from alcore.certifying import Certified
 from alcore.checking import require_shape
 from alcore.cleaning import LabelIssue
 from alcore.configuration import RoundConfig
 from alcore.consensus import Consensus
 from alcore.control import Answers
 from alcore.evaluation import AuditEstimate
-from alcore.protocols import Ints, Model, Report, Rows
+from alcore.protocols import Floats, Ints, Model, Report, Rows
 from alcore.selection import Pick, Selection
 from alcore.strategies.coldstart import max_herding
 
@@ -36,6 +37,7 @@ class RoundInput:
     (votes,), of items that may train. open: (items,) may be asked. trusted: (items,) decided by a reviewer.
     audit_item: (audit,) indices. audit_label: (audit,), -1 where not answered. audit_reporting: (audit,) True for
     the half that only reports. at_random: (items,) True where an item was asked by a random draw; None if unknown.
+    costs: (items,) of asking each, above 0, in any unit; None if unknown.
     """
 
     features: Rows
@@ -50,6 +52,7 @@ class RoundInput:
     audit_reporting: NDArray[np.bool_]
     groups: Ints | None = None
     at_random: NDArray[np.bool_] | None = None
+    costs: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class RoundResult:
 
     strategy: as used, "coverage" without a model. audit_predictions: (audit,) labels, for later answers to judge.
     audit: on the reporting half. choice_audit: on the other. resolved: with the model's view in its confidence.
+    certified: what people may confirm in bulk; none where the configuration does not ask for it. unlearned: labeled
+    items that look as if they could not be learned; none without the guard that looks for them.
     """
 
     selection: Selection
@@ -74,6 +79,8 @@ class RoundResult:
     oof_calibration_error: float | None
     notes: tuple[str, ...]
     timings: dict[str, float]
+    certified: Certified = field(default_factory=Certified)
+    unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass
@@ -89,14 +96,28 @@ class _Findings:
     oof_calibration_error: float | None = None
     notes: list[str] = field(default_factory=list)
     predictions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    certified: Certified = field(default_factory=Certified)
+    unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
-def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Report | None = None) -> RoundResult:
+def run_round(
+    data: RoundInput,
+    config: RoundConfig,
+    model: Model,
+    *,
+    previous: Model | None = None,
+    report: Report | None = None,
+) -> RoundResult:
     """Run one round. `model` is trained in place; `report(step, share)` is called as it goes on.
 
-    Raises ValueError on shapes that do not fit, labels outside 0..K, NaN or an unknown strategy.
+    previous: the last round's model, on the same features, for the guard that looks at what has changed.
+
+    Raises ValueError on shapes that do not fit, labels outside 0..K, NaN, an unknown strategy, or where the previous
+    model is the one to be trained.
     """
     _check(data)
+    if previous is model:
+        raise ValueError("previous must be another model than the one to be trained: a copy, or a state loaded anew.")
     clock = _Clock(report or _silent)
     with clock.step("resolve"):
         resolved = consensus.resolve(data.vote_item, data.vote_annotator, data.vote_label, classes=config.labels + 1)
@@ -109,14 +130,16 @@ def run_round(data: RoundInput, config: RoundConfig, model: Model, *, report: Re
     else:
         _train(data, config, model, found, clock)
         with clock.step("evaluate"):
-            audited = np.asarray(data.features[data.audit_item], dtype=np.float32)
-            found.predictions = model.predict_probs(audited).argmax(axis=1).astype(np.int64)
+            found.predictions = scoring.predicted(data.features, data.audit_item, model)
         pool = _pool(data, found.resolved.items, found.resolved.labels)
-        choice = choosing.Choice(pool, config, model, clock.report)
+        choice = choosing.Choice(pool, config, model, clock.report, previous)
         with clock.step("score"):
             choice.score()
         with clock.step("select"):
             chosen = _take(choice, found)
+        if config.certify:
+            with clock.step("certify"):
+                _certify(data, choice, chosen, found)
     return _result(data, chosen, found, clock.seconds)
 
 
@@ -134,7 +157,26 @@ def _take(choice: choosing.Choice, found: _Findings) -> Selection:
     made = choice.made()
     found.strategy, found.reason = made.strategy, catalog.get(made.strategy).meaning
     found.notes += [made.why] if made.why else []
+    found.notes += made.notes
+    found.unlearned = made.unlearned
     return made.selection
+
+
+def _certify(data: RoundInput, choice: choosing.Choice, chosen: Selection, found: _Findings) -> None:
+    """Look for labels to confirm in bulk among what is not asked now.
+
+    Of near-duplicates only the first, and none with a label: the model has learned those by heart, so it is surer of
+    them than it is right elsewhere.
+    """
+    items, labels = found.resolved.items, found.resolved.labels
+    features = np.asarray(data.features[items], dtype=np.float32)
+    gate = certifying.gate(choice.model.out_of_fold_probs(features, data.folds[items]), labels)
+    left = choice.askable.copy()
+    left[chosen.items] = False
+    found.certified = certifying.search(
+        data.features, np.flatnonzero(left), choice.model, gate, labels=choice.config.labels, report=choice.report
+    )
+    found.notes.append(certifying.note(found.certified))
 
 
 def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
@@ -155,6 +197,8 @@ def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
         asked=Answers(items, given),
         random=Answers(random, np.concatenate([given[drawn], data.audit_label[answered]])),
         stop_set=data.audit_item[:STOP_SET],
+        folds=data.folds[labeled],
+        costs=data.costs,
     )
 
 
@@ -202,6 +246,8 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         oof_calibration_error=found.oof_calibration_error,
         notes=tuple(found.notes),
         timings=dict(seconds),
+        certified=found.certified,
+        unlearned=found.unlearned,
     )
 
 
@@ -209,7 +255,7 @@ def _check(data: RoundInput) -> None:
     if data.features.ndim != 2:
         raise ValueError(f"features must be (items, D); their shape is {data.features.shape}.")
     items = (len(data.features),)
-    for name in ("folds", "open", "trusted"):
+    for name in ("folds", "open", "trusted", *(() if data.costs is None else ("costs",))):
         require_shape(name, getattr(data, name), items)
     for name in ("audit_label", "audit_reporting"):
         require_shape(name, getattr(data, name), data.audit_item.shape)

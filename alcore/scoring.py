@@ -13,7 +13,6 @@ from alcore.protocols import Floats, Ints, Model, Report, Rows
 
 CHUNK_FLOATS = 6_000_000  # in the largest array made for a chunk, 24 MB: it stays near the caches
 MOST_ROWS = 32_768
-SMALLEST = 1e-12
 # BALD by cascade: so many draws for so many of the best so far. Few draws on all items are too noisy to tell the very
 # best from the next, and many on all cost too much.
 CASCADE = ((10, sys.maxsize), (100, 5_000), (500, 500))
@@ -50,14 +49,13 @@ class Scorer:
     def score(self, key: str) -> Scored:
         """Score the pool by a strategy of the catalog; higher is more worth asking.
 
-        A strategy looks at the K labels alone, made to sum to 1; its score is then multiplied by the probability that
-        the item is in scope at all, and is 0 where out of scope is the likeliest of all, so that the budget goes to
-        items that can teach (Stojnic et al. 2024). Ties are broken by the seed. Raises ValueError where a feature is
-        NaN or infinite.
+        To a strategy, out of scope is a label like any other: whether something is in scope is a doubt that people can
+        settle. Were it left out, what the model wrongly takes for out of scope would never be asked, and never be
+        corrected. Ties are broken by the seed. Raises ValueError where a feature is NaN or infinite.
         """
         strategy = catalog.get(key)
-        if strategy.kind == "batch":  # without scores of its own: a random shortlist of what is in scope
-            return self._in_scope_by_chance()
+        if strategy.kind == "batch":  # without scores of its own: a random shortlist
+            return self._by_chance(catalog.get("random"))
         run = {"nothing": self._by_chance, "draws": self._cascade, "targets": self._on_shortlist}
         return run.get(strategy.needs, self._one_pass)(strategy)
 
@@ -66,31 +64,23 @@ class Scorer:
         return self.model.predict_probs(rows_of(self.features, items))
 
     def draws(self, items: Ints, count: int) -> Floats:
-        """(n, labels, count) posterior samples of the K labels alone."""
-        return in_scope(self.model.draw_probs(rows_of(self.features, items), draws=count, seed=self.seed), axis=1)
+        """(n, labels + 1, count) posterior samples, out of scope last."""
+        return self.model.draw_probs(rows_of(self.features, items), draws=count, seed=self.seed)
 
     def _by_chance(self, strategy: catalog.Strategy) -> Scored:
         values = catalog.load(strategy.key)(len(self.pool), np.random.default_rng([self.seed, 3]))
         return self.ranked(self._spread_out(values))
 
-    def _in_scope_by_chance(self) -> Scored:
-        chance = np.random.default_rng([self.seed, 3])
-
-        def alike(probs: Floats) -> Floats:
-            return chance.random(len(probs), dtype=np.float32)
-
-        return self.ranked(self._spread_out(self._over(self.pool, lambda rows: self._mean(alike, rows), width=8)))
-
     def _one_pass(self, strategy: catalog.Strategy) -> Scored:
         function, ask = catalog.load(strategy.key), self._members if strategy.needs == "members" else self._mean
-        return self.ranked(self._spread_out(self._over(self.pool, lambda rows: ask(function, rows), width=8)))
+        return self.ranked(self._spread_out(self.over(self.pool, lambda rows: ask(function, rows), width=8)))
 
     def _cascade(self, strategy: catalog.Strategy) -> Scored:
         function, wanted = catalog.load(strategy.key), max(self.keep, CASCADE[1][1])
         scores, order = np.zeros(len(self.features), dtype=np.float32), self.pool
         for draws, most in CASCADE if len(self.pool) > CASCADE[1][1] else CASCADE[1:]:
             head, tail = order[:most], order[most:]
-            scores[head] = self._over(head, partial(self._drawn, function, draws), width=draws)
+            scores[head] = self.over(head, partial(self._drawn, function, draws), width=draws)
             order = np.concatenate([self._best_first(scores, head, wanted), tail])
         return Scored(scores, order)
 
@@ -106,10 +96,10 @@ class Scorer:
         def ask(rows: Floats) -> Floats:
             return self._drawn(function, TARGET_DRAWS, rows, targets)
 
-        scores[head] = self._over(head, ask, width=TARGET_DRAWS)
+        scores[head] = self.over(head, ask, width=TARGET_DRAWS)
         return Scored(scores, np.concatenate([self._best_first(scores, head, SHORTLIST), tail]))
 
-    def _over(self, items: Ints, ask: Callable[[Floats], Floats], *, width: int) -> Floats:
+    def over(self, items: Ints, ask: Callable[[Floats], Floats], *, width: int) -> Floats:
         """(items,) what `ask` says of each chunk of features."""
         out = np.empty(len(items), dtype=np.float32)
         step = min(MOST_ROWS, max(256, CHUNK_FLOATS // (width * 12)))
@@ -121,16 +111,13 @@ class Scorer:
         return out
 
     def _mean(self, function: Callable[..., Floats], rows: Floats) -> Floats:
-        probs = self.model.predict_probs(rows)
-        return np.asarray(function(in_scope(probs, axis=1)) * teaches(probs))
+        return np.asarray(function(self.model.predict_probs(rows)))
 
     def _members(self, function: Callable[..., Floats], rows: Floats) -> Floats:
-        members = self.model.member_probs(rows)
-        return np.asarray(function(in_scope(members, axis=2)) * teaches(members.mean(axis=0)))
+        return np.asarray(function(self.model.member_probs(rows)))
 
     def _drawn(self, function: Callable[..., Floats], count: int, rows: Floats, *more: Floats) -> Floats:
-        draws = self.model.draw_probs(rows, draws=count, seed=self.seed)
-        return np.asarray(function(in_scope(draws, axis=1), *more) * teaches(draws.mean(axis=2)))
+        return np.asarray(function(self.model.draw_probs(rows, draws=count, seed=self.seed), *more))
 
     def _spread_out(self, values: Floats) -> Floats:
         scores = np.zeros(len(self.features), dtype=np.float32)
@@ -163,19 +150,15 @@ def best_first(scores: Floats, items: Ints, count: int, rng: np.random.Generator
     return np.asarray(np.concatenate([items[head], items[rest]]))
 
 
+def predicted(features: Rows, items: Ints, model: Model) -> Ints:
+    """(items,) the likeliest label of each, K for out of scope, chunk by chunk."""
+    parts = [items[start : start + MOST_ROWS] for start in range(0, len(items), MOST_ROWS)]
+    labels = [model.predict_probs(rows_of(features, part)).argmax(axis=1) for part in parts]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *labels]).astype(np.int64)
+
+
 def rows_of(features: Rows, items: Ints) -> Floats:
     """(n, D) float32 rows; without a copy where the indices follow each other in a file or an array."""
     if len(items) and items[-1] - items[0] + 1 == len(items) and (np.diff(items) == 1).all():
         return np.asarray(features[int(items[0]) : int(items[-1]) + 1], dtype=np.float32)
     return np.asarray(features[items], dtype=np.float32)
-
-
-def teaches(probs: Floats) -> Floats:
-    """(items,) the probability to be in scope; 0 where out of scope is the likeliest. probs: (items, labels + 1)."""
-    return np.where(probs.argmax(axis=1) == probs.shape[1] - 1, 0, 1 - probs[:, -1]).astype(np.float32)
-
-
-def in_scope(probs: Floats, *, axis: int) -> Floats:
-    """The probabilities of the K labels alone, made to sum to 1 along the axis (out of scope is its last entry)."""
-    inside = np.maximum(np.moveaxis(np.moveaxis(probs, axis, -1)[..., :-1], -1, axis), SMALLEST)
-    return np.asarray(inside / inside.sum(axis=axis, keepdims=True), dtype=np.float32)

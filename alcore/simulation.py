@@ -1,5 +1,7 @@
 """Rounds against known labels: the same run_round, with a table of answers instead of people."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,10 +9,11 @@ import numpy as np
 from alcore.configuration import RoundConfig
 from alcore.evaluation import area_under_curve
 from alcore.protocols import Floats, Ints, Model
-from alcore.rounds import RoundInput, RoundResult, run_round
+from alcore.rounds import COVERAGE, RoundInput, RoundResult, run_round
 from alcore.selection import RANDOM, Selection
 
 AUDIT_EVERY = 5  # one answer in five goes to the audit, as in the app
+LOOKS_BACK = "contrastive"  # the guard that needs the last round's model
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Task:
 class Plan:
     """How one run is played. noise: share of answers that name a wrong label, the same for every arm of a seed.
 
-    spread, guards: as in `RoundConfig`.
+    spread, guards, random_share: as in `RoundConfig`.
     """
 
     strategy: str
@@ -45,6 +48,7 @@ class Plan:
     noise: float = 0.0
     spread: bool = True
     guards: tuple[str, ...] = ()
+    random_share: float = RoundConfig.random_share
 
 
 @dataclass
@@ -67,8 +71,10 @@ class Run:
         return area_under_curve(np.array(self.labels, dtype=float), np.array(self.accuracy))
 
 
-def simulate(task: Task, plan: Plan, model: Model) -> Run:
+def simulate(task: Task, plan: Plan, model: Model, *, watch: Callable[[RoundInput], None] | None = None) -> Run:
     """Play rounds until the budget is spent. Accuracy is measured on the test items that are in scope.
+
+    watch: called with what each round sees, before it is run; the test items stand behind the pool's.
 
     Raises ValueError on a batch or a budget below 2, or a noise outside [0, 1).
     """
@@ -76,8 +82,14 @@ def simulate(task: Task, plan: Plan, model: Model) -> Run:
         raise ValueError(f"Need 2 <= batch <= budget and 0 <= noise < 1; got {plan}.")
     table = _Table(task, plan)
     run = Run(plan.strategy, plan.seed, plan.cleaning)
+    previous: Model | None = None
     while True:
-        result = run_round(table.seen(), _config(task, plan, len(run.labels)), model)
+        seen = table.seen()
+        if watch is not None:
+            watch(seen)
+        result = run_round(seen, _config(task, plan, len(run.labels)), model, previous=previous)
+        if LOOKS_BACK in plan.guards and result.strategy != COVERAGE:
+            previous = deepcopy(model)  # the next round trains it in place
         if len(table.bought):
             _note(run, table, result)
         if table.spent >= plan.budget or not len(result.selection):
@@ -151,6 +163,7 @@ def _config(task: Task, plan: Plan, number: int) -> RoundConfig:
         cleaning=plan.cleaning,
         spread=plan.spread,
         guards=plan.guards,
+        random_share=plan.random_share,
     )
 
 

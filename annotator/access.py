@@ -48,7 +48,7 @@ def is_owner(user: Person, project: Project) -> bool:
 
 
 def item_for(user: Person, slug: str, item_id: int) -> Item:
-    """An item of a project that the person belongs to. Annotators see only items that were asked of them."""
+    """An item of a project that the person belongs to. Annotators see only items that they were shown."""
     membership = _membership(user, slug)
     item = Item.objects.select_related("project", "label").filter(project=membership.project, pk=item_id).first()
     if item is None or not _may_see(membership, item):
@@ -149,4 +149,5 @@ def _may_see(membership: Membership, item: Item) -> bool:
     return (
         item.queries.filter(annotator_id=membership.user_id).exists()
         or item.annotations.filter(annotator_id=membership.user_id).exists()
+        or item.proposals.filter(annotator_id=membership.user_id).exists()
     )

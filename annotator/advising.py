@@ -53,5 +53,6 @@ def unfinished() -> list[int]:
 
 
 def _labeled(project: Project) -> QuerySet[Item]:
-    found = project.items.exclude(state=Item.State.WITHDRAWN).exclude(audit=Item.Audit.REPORTING)
+    unfit = [Item.State.WITHDRAWN, Item.State.CERTIFIED]  # a label that the model proposed is no truth to judge it by
+    found = project.items.exclude(state__in=unfit).exclude(audit=Item.Audit.REPORTING)
     return found.filter(outcome="label")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from annotator.models import Annotation, Item, Project, Query
+from annotator.models import Annotation, Item, Project, Proposal, Query
 
 PAGE_SIZE = 50
 
@@ -49,6 +49,12 @@ def history(item: Item) -> list[Annotation]:
             "-sequence"
         )
     )
+
+
+def proposals(item: Item) -> list[Proposal]:
+    """What people confirmed or declined of what the model proposed for the item, the latest first."""
+    decided = item.proposals.filter(state__in=[Proposal.State.CONFIRMED, Proposal.State.DECLINED])
+    return list(decided.select_related("annotator", "label", "round").order_by("-decided_at"))
 
 
 def people_who_answered(project: Project) -> list[tuple[int, str]]:

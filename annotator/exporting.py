@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
-from annotator.models import Annotation, Item, LabelIssue, Project
+from annotator.models import Annotation, Item, LabelIssue, Project, Proposal, Query
 
 PAGE = 500  # items read at once: memory stays flat however many there are
 # of the query that an answer came by: column in the export -> field
@@ -26,22 +26,26 @@ QUERY_FIELDS = {
     "step": "query__draw_step",
     "pool_size": "query__pool_size",
 }
+# of a label confirmed in bulk; in the CSV each is a column of its own, "certified_label" and so on
+CERTIFIED = ("label", "annotator", "at", "round", "confidence", "precision", "checked", "overruled")
 CSV_COLUMNS = (
     "id", "content", "label", "outcome", "confidence", "confidence_source", "audit", "fold",
     "round", "strategy", "draw", "probability", "annotations", "open_issues",
+    *(f"certified_{name}" for name in CERTIFIED),
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(project: Project) -> Iterator[dict[str, Any]]:
-    """Every item that somebody said something about, in the order of import."""
+    """Every item that somebody said something about or confirmed in bulk, in the order of import."""
     last = 0
     while page := _items(project, last):
         last = page[-1]["id"]
         ids = [item["id"] for item in page]
-        said, issues = _annotations(project, ids), _issues(ids)
+        said, issues, certified = _annotations(project, ids), _issues(ids), _certified(project, ids)
         for item in page:
-            yield _row(project, item, said[item["id"]], issues[item["id"]])
+            row = _row(project, item, said[item["id"]], certified.get(item["id"]))
+            yield {**row, "label_issues": issues[item["id"]]}
 
 
 def json_lines(project: Project) -> Iterator[str]:
@@ -57,12 +61,15 @@ def csv_lines(project: Project) -> Iterator[str]:
             **row,
             "annotations": sum(said["current"] for said in row["annotations"]),
             "open_issues": sum(issue["state"] == LabelIssue.State.OPEN for issue in row["label_issues"]),
+            **{f"certified_{name}": (row["certified"] or {}).get(name) for name in CERTIFIED},
         }
         yield _csv_line(_safe(flat[column]) for column in CSV_COLUMNS)
 
 
 def _items(project: Project, after: int) -> list[dict[str, Any]]:
-    said = Item.objects.filter(Exists(Annotation.objects.filter(item=OuterRef("pk"))), project=project, id__gt=after)
+    of_item = {"item": OuterRef("pk")}
+    known = Q(Exists(Annotation.objects.filter(**of_item))) | Q(Exists(Proposal.objects.confirmed().filter(**of_item)))
+    said = Item.objects.filter(known, project=project, id__gt=after)
     fields = ("id", "key", "text", "row", "file", "outcome", "label__name", "confidence", "confidence_source")
     return list(said.order_by("id").values(*fields, "audit", "fold")[:PAGE])
 
@@ -115,10 +122,33 @@ def _issues(items: list[int]) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
+def _certified(project: Project, items: list[int]) -> dict[int, dict[str, Any]]:
+    """Labels confirmed in bulk, by item: they stay, whatever was answered since."""
+    confirmed = Proposal.objects.confirmed().filter(item_id__in=items).values(
+        "item_id", "label__name", "annotator_id", "decided_at", "round__number", "confidence", "precision",
+        "check_query__state", "item__label__name",
+    )  # fmt: skip
+    return {
+        row["item_id"]: {
+            "label": row["label__name"],
+            "annotator": pseudonym(project, row["annotator_id"]),
+            "at": row["decided_at"] and row["decided_at"].isoformat(),
+            "round": row["round__number"],
+            "confidence": row["confidence"],
+            "precision": row["precision"],
+            "checked": row["check_query__state"] == Query.State.ANSWERED,
+            "overruled": row["item__label__name"] != row["label__name"],
+        }
+        for row in confirmed
+    }
+
+
 def _row(
-    project: Project, item: dict[str, Any], said: list[dict[str, Any]], issues: list[dict[str, Any]]
+    project: Project, item: dict[str, Any], said: list[dict[str, Any]], certified: dict[str, Any] | None
 ) -> dict[str, Any]:
     asked = _decided_by(item, said)
+    if asked is None and certified and item["confidence_source"] == "certified":
+        asked = {"round": certified["round"], "strategy": None, "draw": "certified", "probability": None}
     return {
         "id": item["key"],
         "content": _content(project, item),
@@ -130,7 +160,7 @@ def _row(
         "fold": item["fold"],
         **{name: asked[name] if asked else None for name in ("round", "strategy", "draw", "probability")},
         "annotations": said,
-        "label_issues": issues,
+        "certified": certified,
     }
 
 

@@ -12,7 +12,7 @@ from django.utils.html import escape
 from alcore.catalog import DEFAULT, GUARDS, STRATEGIES
 from annotator import pretrained
 from annotator.errors import RefusedError
-from annotator.models import ENCODERS, Annotation, Item, Label, Project
+from annotator.models import ENCODERS, Annotation, Item, Label, Project, require_head_suits
 
 Outcome = Annotation.Outcome
 FEWEST_LABELS = 2
@@ -143,6 +143,13 @@ class SettingsForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="They go with any strategy. Without a reason for one, leave them off.",
     )
+    certify = forms.BooleanField(
+        label="Offer what the model is sure of for confirmation, many at a time",
+        required=False,
+        help_text="Once people agreed with its surest labels often enough, 381 times of 381 for example, a page shows "
+        "more such labels, to be confirmed with one key. They cost no answers and never train; one in fifty is asked "
+        "again, without its label, to see how many are right.",
+    )
     encoder = forms.ChoiceField(
         label="What the model sees of an item",
         required=False,
@@ -150,25 +157,52 @@ class SettingsForm(forms.Form):
         "file's columns. After a change all items are encoded anew.",
     )
     encoder_path = forms.CharField(label="Pretrained model", required=False, max_length=200)
+    head = forms.ChoiceField(
+        label="What a round trains",
+        choices=Project.Head.choices,
+        required=False,
+        help_text="A linear layer does well on few labels; a network may do better on many, and takes longer.",
+    )
+    posterior = forms.ChoiceField(
+        label="Samples of the model",
+        choices=Project.Posterior.choices,
+        required=False,
+        help_text="What BALD and its kin compare. Other strategies look at no samples.",
+    )
+    balance_training = forms.BooleanField(
+        label="Rare labels weigh more in training",
+        required=False,
+        help_text="So that a label with few answers is not drowned by those with many (Cui et al. 2019).",
+    )
 
-    def __init__(self, *args: Any, kind: str = "", **kwargs: Any) -> None:
-        """kind: of the project whose settings these are; empty for a new one, whose kind is asked beside."""
+    def __init__(self, *args: Any, project: Project | None = None, **kwargs: Any) -> None:
+        """project: the one whose settings these are; None for a new one, whose kind is asked beside."""
         super().__init__(*args, **kwargs)
-        self.kind_now = kind
+        self.now = project or Project()
         encoder = self.fields["encoder"]
         assert isinstance(encoder, forms.ChoiceField)  # noqa: S101
-        encoder.choices = [(each.value, each.label) for each in ENCODERS[kind]] if kind else NEW_ENCODERS
+        suitable = ENCODERS.get(self.now.kind, ())
+        encoder.choices = [(each.value, each.label) for each in suitable] or NEW_ENCODERS
         there = ", ".join(pretrained.names()) or "none on this server yet"
         self.fields["encoder_path"].help_text = f"For a pretrained transformer, its name: {escape(there)}."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        kind, encoder = self.kind_now or cleaned.get("kind"), cleaned.get("encoder")
+        kind, encoder = self.now.kind or cleaned.get("kind"), cleaned.get("encoder")
         if kind and encoder and encoder not in ENCODERS[kind]:
             self.add_error("encoder", NOT_FOR_KIND[kind])
         if encoder == Project.Encoder.TRANSFORMER:
             self._locate(cleaned.get("encoder_path", ""))
+        if kind and not self.errors:
+            self._match(kind, encoder or self.now.encoder or ENCODERS[kind][0], cleaned["head"] or self.now.head)
         return cleaned
+
+    def _match(self, kind: str, encoder: str, head: str) -> None:
+        """What is left empty stays as it is, so that is what must go together."""
+        try:
+            require_head_suits(head, kind=kind, encoder=encoder)
+        except RefusedError as error:
+            self.add_error("head", error.message)
 
     def _locate(self, name: str) -> None:
         """The name as an error where it names no model."""
@@ -300,6 +334,7 @@ class ItemSearchForm(forms.Form):
             (Item.Outcome.OUT_OF_SCOPE, "Out of scope"),
             (Item.State.UNASKED, "Not asked yet"),
             (Item.State.ASKED, "Asked, no answer yet"),
+            (Item.State.CERTIFIED, "Confirmed in bulk"),
             (Item.State.SKIPPED, "Skipped by everyone asked"),
         ],
     )

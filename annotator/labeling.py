@@ -106,8 +106,8 @@ def revise(item: Item, *, outcome: str, label: Label | None, reviewer: User) -> 
 def resolve_item(item: Item, budget: Budget) -> None:
     """Bring the item's resolved label and state up to date, and the budget's counters of unasked items with it.
 
-    A review decides, else the majority, the earlier one on a tie. The confidence from votes alone is the share
-    (n + 1) / (N + 2); a round replaces it by the model's view.
+    A review decides, else the majority, the earlier one on a tie, else what was confirmed in bulk. The confidence from
+    votes alone is the share (n + 1) / (N + 2); a round replaces it by the model's view.
     """
     said = list(item.annotations.current().exclude(outcome=Outcome.SKIPPED).order_by("sequence"))
     decided = [a for a in said if a.source == Annotation.Source.REVIEW]
@@ -115,9 +115,12 @@ def resolve_item(item: Item, budget: Budget) -> None:
     for annotation in decided[-1:] or said:
         vote = (annotation.outcome, annotation.label_id)
         votes[vote] = votes.get(vote, 0) + 1
-    (item.outcome, item.label_id), count = max(votes.items(), key=lambda v: v[1]) if votes else (("", None), 0)
-    item.confidence = (count + 1) / (sum(votes.values()) + 2) if votes else None
-    item.confidence_source = "review" if decided else "votes" if votes else ""
+    if votes:
+        (item.outcome, item.label_id), count = max(votes.items(), key=lambda v: v[1])
+        item.confidence = (count + 1) / (sum(votes.values()) + 2)
+        item.confidence_source = "review" if decided else "votes"
+    else:
+        item.certify(item.proposals.confirmed().first())
     was = Item.objects.values_list("state", flat=True).get(pk=item.pk)
     item.state = _state_of(item, said)
     item.save(update_fields=["outcome", "label", "confidence", "confidence_source", "state"])
@@ -130,6 +133,8 @@ def _state_of(item: Item, said: list[Annotation]) -> str:
         return item.state
     if any(a.source != Annotation.Source.IMPORT for a in said) or (said and not item.audit):
         return Item.State.ANSWERED
+    if item.confidence_source == "certified":
+        return Item.State.CERTIFIED
     if item.queries.filter(state__in=LIVE).exists():
         return Item.State.ASKED
     return Item.State.SKIPPED if _skips(item) >= SKIPS_THAT_CLOSE else Item.State.UNASKED

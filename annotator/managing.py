@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,9 +11,9 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from alcore.catalog import DEFAULT
-from annotator import access, budgeting, pretrained, serving
+from annotator import access, budgeting, certifying, pretrained, serving
 from annotator.errors import InvalidInputError, NotFoundError, RefusedError
-from annotator.models import ENCODERS, ApiToken, Budget, Invitation, Label, Membership, Project
+from annotator.models import ENCODERS, ApiToken, Budget, Invitation, Label, Membership, Project, require_head_suits
 
 State = Project.State
 Role = Membership.Role
@@ -34,9 +35,13 @@ class Settings:
     batch_size: int = 20
     cleaning: bool = True
     guards: Sequence[str] = ()
+    certify: bool = False
     limit: int | None = None  # answers; None: no limit
     encoder: str = ""  # empty: the kind's usual one, or the one that is chosen already
     encoder_path: str = ""
+    head: str = ""  # empty, here and below: the usual one, or the one that is chosen already
+    posterior: str = ""
+    balance_training: bool = False
 
 
 def create_project(owner: User, settings: Settings, *, kind: str, label_names: Sequence[str]) -> Project:
@@ -52,8 +57,10 @@ def create_project(owner: User, settings: Settings, *, kind: str, label_names: S
             batch_size=settings.batch_size,
             cleaning=settings.cleaning,
             guards=list(settings.guards),
+            certify=settings.certify,
             encoder=encoder,
             encoder_path=settings.encoder_path,
+            **_training(settings, kind, encoder),
         )
         Budget.objects.create(project=project, limit=settings.limit)
         Membership.objects.create(project=project, user=owner, role=Role.OWNER)
@@ -71,6 +78,14 @@ def _suitable_encoder(kind: str, settings: Settings, now: str = "") -> str:
     return encoder
 
 
+def _training(settings: Settings, kind: str, encoder: str, now: Project | None = None) -> dict[str, Any]:
+    """How rounds train: the fields of a project, by what was chosen, or else what is chosen now, or the usual."""
+    now = now or Project()
+    head, posterior = settings.head or now.head, settings.posterior or now.posterior
+    require_head_suits(head, kind=kind, encoder=encoder)
+    return {"head": head, "posterior": posterior, "balance_training": settings.balance_training}
+
+
 def _free_slug(name: str) -> str:
     """A slug that is neither taken nor the address of the page for new projects."""
     slug = Project.free_slug(name)
@@ -84,6 +99,7 @@ def change_settings(project: Project, settings: Settings) -> None:
         raise InvalidInputError(
             "There are items that came without a vector, so vectors cannot be what is learned from."
         )
+    training = _training(settings, project.kind, encoder, project)
     with transaction.atomic():
         budgeting.set_limit(project, settings.limit)
         project.name = settings.name
@@ -91,9 +107,12 @@ def change_settings(project: Project, settings: Settings) -> None:
         project.strategy = settings.strategy
         project.batch_size = settings.batch_size
         project.cleaning, project.guards = settings.cleaning, list(settings.guards)
+        project.certify = settings.certify
         project.encoder, project.encoder_path = encoder, settings.encoder_path
-        fields = ["name", "guidelines", "strategy", "batch_size", "cleaning", "guards", "encoder", "encoder_path"]
-        project.save(update_fields=fields)
+        for name, value in training.items():
+            setattr(project, name, value)
+        fields = ["name", "guidelines", "strategy", "batch_size", "cleaning", "guards", "certify"]
+        project.save(update_fields=[*fields, "encoder", "encoder_path", *training])
 
 
 def add_labels(project: Project, names: Sequence[str]) -> None:
@@ -164,6 +183,7 @@ def remove_person(project: Project, user_id: int) -> None:
         raise NotFoundError("There is no such annotator in this project.")
     with transaction.atomic():
         serving.release_held(project, membership.user)
+        certifying.give_back(project, membership.user)
         membership.delete()
 
 

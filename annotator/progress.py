@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from annotator import scheduling
+from annotator import certifying, scheduling
 from annotator.models import Annotation, Budget, Import, Item, LabelIssue, Membership, Project, Round
 from annotator.serving import ENOUGH_TO_SAY
 
@@ -25,14 +25,15 @@ class Bar:
     settled: int
     limit: int | None
     items: int
+    certified: int
     batch_done: int
     batch_size: int
     learning: Round | None
 
     @property
     def total(self) -> int:
-        """What the project's bar fills up to: the limit, else the items."""
-        return self.items if self.limit is None else self.limit
+        """What the project's bar fills up to: the limit, else the items that were not confirmed in bulk."""
+        return self.items - self.certified if self.limit is None else self.limit
 
 
 def bar(project: Project) -> Bar:
@@ -45,6 +46,7 @@ def bar(project: Project) -> Bar:
         settled=budget.settled,
         limit=budget.limit,
         items=project.item_count,
+        certified=budget.certified,
         batch_done=min(budget.sequence - seen, project.batch_size),
         batch_size=project.batch_size,
         learning=learning,
@@ -74,7 +76,7 @@ def cards(user: User) -> list[Card]:
 
 def _card(membership: Membership) -> Card:
     project, budget = membership.project, membership.project.budget
-    total = project.item_count if budget.limit is None else budget.limit
+    total = project.item_count - budget.certified if budget.limit is None else budget.limit
     return Card(project, membership.role == Membership.Role.OWNER, budget.settled, total)
 
 
@@ -171,6 +173,8 @@ class Live:
     imports: list[Import]
     learner_is_alive: bool
     open_issues: int
+    to_confirm: int
+    certified: certifying.Figures | None  # None where the project neither offers labels nor has any confirmed
     stale_after: timedelta = field(default=scheduling.LEARNER_SILENT_AFTER)
 
     @property
@@ -198,7 +202,15 @@ def live(project: Project, *, all_rounds: bool = False) -> Live:
         imports=list(project.imports.order_by("-id")[:IMPORTS_SHOWN]),
         learner_is_alive=scheduling.learner_is_alive(),
         open_issues=project.issues.filter(state=LabelIssue.State.OPEN).count(),
+        to_confirm=certifying.waiting(project),
+        certified=certified(project),
     )
+
+
+def certified(project: Project) -> certifying.Figures | None:
+    """What was confirmed in bulk; None in a project that has nothing to do with it."""
+    found = certifying.figures(project)
+    return found if project.certify or found.certified else None
 
 
 def curve(project: Project) -> list[dict[str, Any]]:
@@ -240,6 +252,7 @@ class Consequences:
 
     items: int
     annotations: int
+    certified: int
     rounds: int
     people: int
 
@@ -248,6 +261,7 @@ def consequences(project: Project) -> Consequences:
     return Consequences(
         items=project.item_count,
         annotations=project.annotations.count(),
+        certified=project.budget.certified,
         rounds=project.rounds.count(),
         people=project.memberships.count(),
     )

@@ -105,7 +105,7 @@ def _runs_low(project: Project) -> bool:
     """Less than half a batch of the learner's questions left, and still something to choose from."""
     if _budget(project).unasked == 0:
         return False
-    left = project.queries.open().exclude(draw=Query.Draw.AUDIT)[: project.batch_size // 2 + 1]
+    left = project.queries.open().exclude(draw__in=[Query.Draw.AUDIT, Query.Draw.CHECK])[: project.batch_size // 2 + 1]
     return len(left) <= project.batch_size // 2
 
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from annotator import budgeting
-from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, Project, Query
+from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, Membership, Project, Proposal, Query
 
 RANDOM_REASON = "Drawn at random while the next batch is being prepared."
 AUDIT_REASON = "Drawn at random to measure how good the model is."
@@ -106,7 +106,10 @@ def _take_next(project: Project, person: User, budget: Budget) -> Query | None:
     if not budgeting.has_room(budget):
         return None
     query = (
-        _next_open(project, person) or _next_random(project, person, budget) or _next_expired(project, person, budget)
+        _next_open(project, person)
+        or _next_random(project, person, budget)
+        or _next_expired(project, person, budget)
+        or _next_own_check(project, person)
     )
     if query is not None:
         budgeting.reserve(budget)
@@ -125,9 +128,30 @@ def _not_seen_by(person: User, queries: QuerySet[Query]) -> QuerySet[Query]:
     return queries.filter(Q(draw=Query.Draw.REVIEW) | ~Exists(seen_by(person).filter(item=OuterRef("item"))))
 
 
+def _checks_for_others(person: User) -> Exists:
+    """Labels that this person confirmed in bulk, where somebody else labels too who can check them."""
+    others = Membership.objects.exclude(user=person).filter(
+        Exists(Annotation.objects.filter(project=OuterRef("project"), annotator=OuterRef("user"))),
+        project=OuterRef("project"),
+    )
+    return Exists(Proposal.objects.confirmed().filter(Exists(others), check_query=OuterRef("pk"), annotator=person))
+
+
 def _next_open(project: Project, person: User) -> Query | None:
-    waiting = project.queries.open().select_related("item").order_by("rank", "id")
-    return _not_seen_by(person, waiting).select_for_update(skip_locked=True, of=("self",)).first()
+    return _first(_waiting(project, person).exclude(Q(draw=Query.Draw.CHECK) & Q(_checks_for_others(person))))
+
+
+def _next_own_check(project: Project, person: User) -> Query | None:
+    """Where nothing else is left: better checked by who confirmed it than by nobody. The page says so."""
+    return _first(_waiting(project, person).filter(draw=Query.Draw.CHECK))
+
+
+def _waiting(project: Project, person: User) -> QuerySet[Query]:
+    return _not_seen_by(person, project.queries.open().select_related("item").order_by("rank", "id"))
+
+
+def _first(waiting: QuerySet[Query]) -> Query | None:
+    return waiting.select_for_update(skip_locked=True, of=("self",)).first()
 
 
 def _next_expired(project: Project, person: User, budget: Budget) -> Query | None:

@@ -7,6 +7,7 @@ from annotator.api.app import api
 from annotator.views import (
     accounts,
     advice,
+    confirm,
     creating,
     dashboard,
     downloads,
@@ -34,6 +35,9 @@ of_project: list[URLPattern | URLResolver] = [
     path("label/status/", label.status, name="label-status"),
     path("label/undo/", label.undo, name="answer-undo"),
     path("label/<int:query_id>/", label.submit, name="answer-submit"),
+    path("confirm/", confirm.page, name="confirm"),
+    path("confirm/decide/", confirm.decide, name="confirm-decide"),
+    path("confirm/undo/", confirm.undo, name="confirm-undo"),
     path("advice/", advice.advice, name="advice"),
     path("advice/begin/", advice.begin, name="advice-begin"),
     path("issues/", issues.issues, name="issues"),

@@ -1,6 +1,7 @@
 """Small convolutional networks trained end to end on images, all members as one grouped convolution."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ CONVOLUTIONS = ("first.weight", "first.bias", "second.weight", "second.bias")
 SCALING = ("center", "scale")
 NAMES = (*CONVOLUTIONS, *mlp.NAMES)
 POOLED = 4  # cells to a side of what the hidden layer sees
-BLOCK = 1024  # images convolved at once: their maps stay in the cache's reach
+BLOCK_FLOATS = 2_000_000  # in the first maps of the images convolved at once: 8 MB stay in the cache's reach
 
 
 class NetworkHead(crossfit.CrossFitted):
@@ -49,7 +50,7 @@ class NetworkHead(crossfit.CrossFitted):
         weights = seen.all_weights(self.config)
         tensors = train(seen, weights, self._declared(), self.config, stream=1)
         if self.config.posterior == "laplace":
-            hidden = units(_images(seen.rows, self._declared()), tensors)
+            hidden = _units_in_blocks(seen.rows, self._declared(), tensors)
             precision = self.config.network_decay * len(hidden)
             mode = mlp.last_mode(hidden, tensors, weights, precision)
             tensors["root"] = laplace.root(mode, self._own, seen.targets)
@@ -71,10 +72,7 @@ class NetworkHead(crossfit.CrossFitted):
         center, scale = (self._tensors[name] for name in SCALING)
         if rows.shape[1] != len(center):
             raise ValueError(f"features must be (n, {len(center)}) as in training; they are {tuple(rows.shape)}.")
-        blocks = [
-            units(_images((part - center) / scale, self._declared()), tensors) for part in torch.split(rows, BLOCK)
-        ]
-        return torch.cat(blocks)
+        return _units_in_blocks(rows, self._declared(), tensors, lambda part: (part - center) / scale)
 
     def _constants(self, seen: TrainingSet) -> Tensors:
         """What the scaling and the images are: zero padding lets no scaling be folded into a convolution."""
@@ -117,6 +115,15 @@ def units(images: Tensor, tensors: Tensors) -> Tensor:
     pooled = torch.unflatten(nn.functional.adaptive_avg_pool2d(maps, (height, width)), 1, (members, -1)).flatten(2)
     hidden = torch.baddbmm(tensors["hidden.bias"].unsqueeze(1), pooled.transpose(0, 1), tensors["hidden.weight"])
     return hidden.relu().transpose(0, 1)
+
+
+def _units_in_blocks(
+    rows: Tensor, shape: tuple[int, int, int], tensors: Tensors, scaled: Callable[[Tensor], Tensor] = lambda part: part
+) -> Tensor:
+    """(n, members, hidden) from flattened images, a few at a time: a chunk's maps are a hundred times its pixels."""
+    members, first = tensors["first.bias"].shape
+    block = max(1, BLOCK_FLOATS // (members * first * shape[1] * shape[2]))
+    return torch.cat([units(_images(scaled(part), shape), tensors) for part in torch.split(rows, block)])
 
 
 def _start(

@@ -13,6 +13,7 @@ from models_zoo import weighing
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Tensors = dict[str, Tensor]
+Posterior = Literal["mc_dropout", "laplace"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class TrainingConfig:
     balanced: bool = False  # rare labels weigh more, by their effective number
     beta: float = 0.999  # of the effective number: Cui et al. (2019) found .99 to .9999 to serve
     # what draws are samples of: dropout masks of a small network, or weights of the last layer
-    posterior: Literal["mc_dropout", "laplace"] = "mc_dropout"
+    posterior: Posterior = "mc_dropout"
     patched: bool = False  # let baal's patched network draw, mask by mask: the same samples, slower
 
     # linear heads. L2 strengths to choose from by out-of-fold log-likelihood: scikit-learn's 1 / C over a wide grid

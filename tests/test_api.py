@@ -27,7 +27,8 @@ SCHEMA = "/api/v1/openapi.json"
 @pytest.fixture
 def project(alice: User, bob: User) -> Project:
     made = factories.project(limit=50)
-    factories.finished_round(made, audit_answered=40, accuracy=0.9, accuracy_low=0.8, accuracy_high=0.95)
+    measured = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95, "calibration_error": 0.04}
+    factories.finished_round(made, audit_answered=40, head="mlp", **measured)
     said = [factories.answered(made, bob, name) for name in ("apple", "banana", "apple")]
     factories.issue(said[0], "banana")
     factories.held_query(made, bob)
@@ -51,6 +52,7 @@ def test_summary(project: Project, secret: str) -> None:
     assert told == {
         "slug": "fruit", "name": "Fruit", "kind": "text", "state": "active", "labels": ["apple", "banana", "cherry"],
         "item_count": 10, "sequence": 3, "budget": {"limit": 50, "settled": 3, "reserved": 1},
+        "certified": {"certified": 0, "checked": 0, "right": 0, "low": 0, "high": 1},
     }  # fmt: skip
     assert (found["number"], found["state"], found["strategy"], found["used_strategy"]) == (
         1,
@@ -58,21 +60,25 @@ def test_summary(project: Project, secret: str) -> None:
         "auto",
         "auto",
     )
+    assert (found["head"], found["calibration_error"]) == ("mlp", 0.04)
     assert (found["accuracy"], found["accuracy_low"], found["accuracy_high"]) == (0.9, 0.8, 0.95)
     assert found["started_at"].endswith("Z") or found["started_at"].endswith("+00:00")
 
 
-def test_labels_are_streamed_as_json_lines_of_the_described_shape(project: Project, secret: str) -> None:
+def test_labels_are_streamed_as_json_lines_of_the_described_shape(project: Project, secret: str, bob: User) -> None:
+    factories.confirmed(project, bob, "apple", 2)
     answer = ask(f"/api/v1/projects/{project.slug}/labels", secret)
     assert answer.status_code == 200
     assert answer.streaming
     assert answer["Content-Type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in answer.getvalue().splitlines()]
-    assert len(rows) == 3
+    assert len(rows) == 5
+    assert [row["certified"] is None for row in rows].count(False) == 2
     for row in rows:
         described = LabelRow.model_validate(row).model_dump(mode="json")
         assert set(described) == set(row), "nothing is sent that is not described"
         assert [set(one) for one in described["annotations"]] == [set(one) for one in row["annotations"]]
+        assert set(described["certified"] or {}) == set(row["certified"] or {})
         assert [set(one) for one in described["label_issues"]] == [set(one) for one in row["label_issues"]]
 
 
@@ -107,7 +113,7 @@ def test_queries_of_the_summary_do_not_grow_with_rounds(
 ) -> None:
     for number in range(2, 20):
         factories.finished_round(project, number)
-    with django_assert_num_queries(5):  # token, its use, labels, budget, rounds
+    with django_assert_num_queries(7):  # token, its use, labels, budget, what was confirmed in bulk (2), rounds
         ask("/api/v1/projects/fruit", secret)
 
 

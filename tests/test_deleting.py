@@ -22,6 +22,10 @@ def test_deleted_project_goes_with_its_rows_and_files_and_no_other() -> None:
     said = factories.answered(project, bob)
     factories.issue(said, "banana")
     labeling.undo(project, bob)
+    factories.confirmed(project, bob, "banana", 2)
+    artifacts = Path(settings.ARTIFACTS_ROOT) / f"project-{project.pk}"
+    (artifacts / "models").mkdir(parents=True)
+    (artifacts / "models" / "1-1.safetensors").touch()
     deleting.delete_in_pieces(project.pk)
     assert Project.objects.filter(pk=project.pk).exists(), "only what was marked as deleted goes"
     managing.delete(project)
@@ -33,6 +37,7 @@ def test_deleted_project_goes_with_its_rows_and_files_and_no_other() -> None:
     assert Item.objects.count() == 5
     assert not Annotation.objects.exists()
     assert not list(Path(settings.MEDIA_ROOT).rglob("*.png"))
+    assert not artifacts.exists()
 
 
 def test_deletion_that_was_interrupted_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from annotator import exporting, labeling, reviewing, serving
+from annotator import certifying, exporting, labeling, reviewing, serving
 from annotator.models import Item, Project
 from tests import factories
 from tests.files import csv_of, upload
@@ -169,7 +169,7 @@ def test_pages_join_without_a_gap_and_queries_grow_by_page_only(bob: User, monke
         Item.objects.filter(annotations__isnull=False).order_by("id").values_list("key", flat=True)
     )
     assert len(rows) == 28
-    assert len(seen) == 3 * 4 + 1
+    assert len(seen) == 4 * 4 + 1
 
 
 def test_csv_is_safe_to_open_in_a_spreadsheet(bob: User) -> None:
@@ -190,3 +190,64 @@ def test_csv_of_a_table_holds_its_row_as_json(bob: User) -> None:
     factories.answered(project, bob)
     (row,) = csv.DictReader(io.StringIO("".join(exporting.csv_lines(project)), newline=""))
     assert json.loads(row["content"]) == project.items.get().row
+
+
+def csv_rows(project: Project) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO("".join(exporting.csv_lines(project)), newline="")))
+
+
+def test_a_label_confirmed_in_bulk_says_who_when_by_which_round_and_how_sure(bob: User) -> None:
+    project = factories.project(items=30)
+    (proposal,) = factories.confirmed(project, bob, "banana", 1)
+    row = row_of(project)
+    assert (row["label"], row["confidence"], row["confidence_source"]) == ("banana", 0.999, "certified")
+    assert (row["round"], row["strategy"], row["draw"], row["probability"]) == (1, None, "certified", None)
+    assert row["annotations"] == []
+    assert proposal.decided_at is not None
+    assert row["certified"] == {
+        "label": "banana",
+        "annotator": exporting.pseudonym(project, bob.pk),
+        "at": proposal.decided_at.isoformat(),
+        "round": 1,
+        "confidence": 0.999,
+        "precision": 0.991,
+        "checked": False,
+        "overruled": False,
+    }
+    (line,) = csv_rows(project)
+    assert (line["draw"], line["certified_label"], line["certified_precision"]) == ("certified", "banana", "0.991")
+    assert line["certified_annotator"].startswith("annotator-")
+
+
+def test_an_answer_that_overrules_a_confirmed_label_says_so(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "CHECKED_SHARE", 1.1)
+    project = factories.project(items=30)
+    factories.confirmed(project, bob, "banana", 1)
+    assert factories.answered(project, alice, "cherry").query == project.queries.get(draw="check")
+    row = row_of(project)
+    assert (row["label"], row["confidence_source"], row["draw"]) == ("cherry", "votes", "check")
+    assert row["annotations"][0]["paid"]
+    certified = row["certified"]
+    assert (certified["label"], certified["checked"], certified["overruled"]) == ("banana", True, True)
+    (line,) = csv_rows(project)
+    assert (line["label"], line["certified_label"], line["certified_overruled"]) == ("cherry", "banana", "True")
+
+
+def test_what_was_answered_alone_has_nothing_confirmed(bob: User) -> None:
+    project = factories.project()
+    factories.answered(project, bob)
+    assert row_of(project)["certified"] is None
+    assert {csv_rows(project)[0][f"certified_{name}"] for name in exporting.CERTIFIED} == {""}
+
+
+def test_declined_and_undone_proposals_give_no_label(bob: User) -> None:
+    project = factories.project(items=30, certify=True)
+    factories.proposals(project, "apple", 4)
+    page = certifying.claim_page(project, bob)
+    assert page.lease is not None
+    certifying.decide(project, bob, page.lease, [page.proposals[0].pk])
+    assert len(rows_of(project)) == 3
+    certifying.undo(project, bob)
+    assert rows_of(project) == []

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from alcore.catalog import STRATEGIES
+from alcore.catalog import GUARD_KEYS, STRATEGIES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -12,6 +12,11 @@ README = (ROOT / "README.md").read_text()
 def test_every_strategy_stands_in_the_table() -> None:
     rows = re.findall(r"^\| `(\w+)`", README.split("## Strategies")[1].split("## ")[0], re.MULTILINE)
     assert rows == [strategy.key for strategy in STRATEGIES]
+
+
+def test_every_guard_stands_in_the_table() -> None:
+    rows = re.findall(r"^\| `(\w+)`", README.split("### Guards")[1].split("## ")[0], re.MULTILINE)
+    assert rows == list(GUARD_KEYS)
 
 
 def test_every_setting_stands_in_the_table() -> None:

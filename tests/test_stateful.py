@@ -1,4 +1,4 @@
-"""Any order of claims, answers, skips, late ones, undos, expiries and decisions keeps the books true."""
+"""Any order of claims, answers, skips, late ones, undos, expiries, decisions and pages keeps the books true."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,9 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from annotator import budgeting, labeling, reviewing, serving
+from annotator import budgeting, certifying, labeling, reviewing, serving
 from annotator.errors import InvalidInputError, RefusedError
-from annotator.models import Annotation, Budget, Item, Project, Query
+from annotator.models import Annotation, Budget, Item, Project, Proposal, Query
 from tests import factories
 
 PEOPLE = ("alice", "bob", "dora")
@@ -43,8 +43,9 @@ class Books(RuleBasedStateMachine):
         self.outer.__enter__()
         self.forms: list[tuple[str, int, UUID]] = []  # every form ever shown: it may come back at any time
         self.people: dict[str, User] = {name: factories.user(name) for name in PEOPLE}
+        self.pages: list[tuple[str, UUID, list[int]]] = []  # every page ever shown
         self.acknowledged = 0
-        self.project = factories.project(items=0, limit=limit, members=("bob", "dora"))
+        self.project = factories.project(items=0, limit=limit, members=("bob", "dora"), certify=True)
         self.project.seed = seed  # decides which items are the audit's
         self.project.save(update_fields=["seed"])
         factories.add_items(self.project, items)
@@ -101,7 +102,9 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        Query.objects.held().update(held_until=timezone.now() - timedelta(seconds=1))
+        past = timezone.now() - timedelta(seconds=1)
+        Query.objects.held().update(held_until=past)
+        Proposal.objects.filter(held_until__isnull=False).update(held_until=past)
 
     @rule()
     def sweep(self) -> None:
@@ -139,6 +142,37 @@ class Books(RuleBasedStateMachine):
         serving.open_audit_query(self.project, budget, rank=1)
         budget.save()
 
+    @rule(size=st.integers(1, 4), label=st.sampled_from(["apple", "banana"]))
+    def offer(self, size: int, label: str) -> None:
+        """As a round does that is sure of some."""
+        factories.proposals(self.project, label, size)
+
+    @rule(name=people)
+    def look_at_a_page(self, name: str) -> None:
+        page = certifying.claim_page(self.project, self.people[name])
+        assert bool(page.nothing) == (not page.proposals)
+        if page.proposals:
+            assert page.lease is not None
+            self.pages.append((name, page.lease, [proposal.pk for proposal in page.proposals]))
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data(), marked=st.integers(0, 1))
+    def confirm(self, data: Any, marked: int) -> None:
+        """A page comes in: in time, late, for the second time, whatever happened meanwhile."""
+        name, lease, shown = data.draw(st.sampled_from(self.pages[-4:]))
+        try:
+            decided = certifying.decide(self.project, self.people[name], lease, shown[:marked])
+        except RefusedError:
+            return
+        assert decided.confirmed + decided.declined + decided.gone <= len(shown)
+
+    @rule(name=people)
+    def take_a_page_back(self, name: str) -> None:
+        try:
+            certifying.undo(self.project, self.people[name])
+        except RefusedError:
+            assert not certifying.can_undo(self.project, self.people[name])
+
     @rule(limit=st.none() | st.integers(0, 10))
     def change_limit(self, limit: int | None) -> None:
         try:
@@ -167,6 +201,7 @@ class Books(RuleBasedStateMachine):
         budget = Budget.objects.get(project=self.project)
         unasked = self.project.items.unasked()
         assert budget.unasked == unasked.filter(audit="").count()
+        assert budget.certified == self.project.proposals.confirmed().count()
         assert budget.unasked_reporting == unasked.filter(audit="reporting").count()
         assert budget.unasked_choices == unasked.filter(audit="choices").count()
 
@@ -183,7 +218,10 @@ class Books(RuleBasedStateMachine):
             return
         for item in Item.objects.filter(project=self.project):
             said = item.annotations.current().exclude(outcome="skipped")
-            assert bool(item.outcome) == said.exists()
+            confirmed = item.proposals.confirmed().first()
+            assert bool(item.outcome) == (said.exists() or confirmed is not None)
+            assert said.exists() or item.label == (confirmed and confirmed.label)
+            assert (item.state == Item.State.CERTIFIED) == (confirmed is not None and not said.exists())
             live = item.queries.filter(state__in=labeling.LIVE).exists()
             assert not (live and item.state == Item.State.UNASKED), "an item that is asked is not drawn again"
             paid = said.filter(paid=True).count()

@@ -9,7 +9,7 @@ from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 from ninja.security import HttpBearer
 
-from annotator import access, exporting
+from annotator import access, certifying, exporting
 from annotator.api.schemas import LabelRow, Problem, ProjectOut
 from annotator.models import Project
 
@@ -54,7 +54,7 @@ def _opened(request: HttpRequest) -> Project:
 
 @api.get("/projects/{slug}", response={200: ProjectOut, 401: Problem}, summary="A project and its rounds")
 def project(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """Labels, counts, budget (in answers) and every round with its times and its accuracy.
+    """Labels, counts, budget (in answers), labels confirmed in bulk, and every round with its times and its accuracy.
 
     401 without a token of this project.
     """
@@ -68,6 +68,7 @@ def project(request: HttpRequest, slug: str) -> dict[str, Any]:
         "item_count": found.item_count,
         "sequence": found.budget.sequence,
         "budget": found.budget,
+        "certified": certifying.figures(found),
         "rounds": list(found.rounds.order_by("number")),
     }
 
@@ -79,7 +80,7 @@ def project(request: HttpRequest, slug: str) -> dict[str, Any]:
     openapi_extra={"responses": {200: {"description": "JSON lines: one LabelRow a line, streamed"}}},
 )
 def labels(request: HttpRequest, slug: str) -> StreamingHttpResponse:
-    """Streams one JSON object a line for every item with an annotation, in the order of import.
+    """Streams one JSON object a line for every item with an annotation or a confirmed label, in the order of import.
 
     Confidence and probabilities lie in 0 to 1, seconds are seconds, times are UTC. 401 without a token of this project.
     """

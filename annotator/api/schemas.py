@@ -29,15 +29,29 @@ class RoundOut(Schema):
     cause: str
     strategy: str = Field(description="as configured")
     used_strategy: str = Field(description="as used: coverage before there is a model")
+    head: str = Field(description="the model that was trained: linear, mlp or network; empty where there was none")
     sequence: int = Field(description="the last annotation that the round saw")
     labels_used: int
     issues_found: int
+    calibration_error: float | None = Field(
+        description="expected, 0 to 1: how far certainty is from being right, on labels that the model had not seen"
+    )
     audit_answered: int
     accuracy: float | None
     accuracy_low: float | None
     accuracy_high: float | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class ChecksOut(Schema):
+    """Labels confirmed in bulk, apart from the budget; of those asked again, blind, how many were right."""
+
+    certified: int
+    checked: int
+    right: int
+    low: float = Field(description="of the share that is right: 95 % interval, 0 to 1")
+    high: float
 
 
 class ProjectOut(Schema):
@@ -51,6 +65,7 @@ class ProjectOut(Schema):
     item_count: int
     sequence: int = Field(description="of the latest annotation")
     budget: BudgetOut
+    certified: ChecksOut
     rounds: list[RoundOut]
 
 
@@ -70,12 +85,27 @@ class AnnotationOut(Schema):
     query: int | None
     round: int | None
     strategy: str | None
-    draw: str | None = Field(description="ranked, sampled, random, audit or review")
+    draw: str | None = Field(
+        description="ranked, sampled, random, audit, check (of a label confirmed in bulk) or review"
+    )
     score: float | None
     rank: int | None
     probability: float | None = Field(description="of this draw at its step, given the earlier ones; null if ranked")
     step: int | None
     pool_size: int | None
+
+
+class CertifiedOut(Schema):
+    """A label that the model proposed and a person confirmed in bulk, among others. It never trains."""
+
+    label: str
+    annotator: str = Field(description="who confirmed it: a pseudonym, the same throughout the project")
+    at: datetime
+    round: int = Field(description="whose model proposed it")
+    confidence: float = Field(description="the model's, 0 to 1")
+    precision: float = Field(description="at least, of labels as sure: lower 95 % bound, 0 to 1")
+    checked: bool = Field(description="whether the item was asked again, blind")
+    overruled: bool = Field(description="whether the item's label is another one by now, as answers win")
 
 
 class IssueOut(Schema):
@@ -96,12 +126,15 @@ class LabelRow(Schema):
     label: str | None
     outcome: str | None = Field(description="label, out_of_scope, or null if no answer stands")
     confidence: float | None = Field(description="in the resolved label, 0 to 1")
-    confidence_source: str | None = Field(description="votes, model (votes and model together) or review")
+    confidence_source: str | None = Field(
+        description="votes, model (votes and model together), review, or certified (confirmed in bulk)"
+    )
     audit: str | None = Field(description="choices or reporting for audit items, which never train")
     fold: int
     round: int | None
     strategy: str | None
-    draw: str | None
+    draw: str | None = Field(description="of the answer that gave the label; certified where it was confirmed in bulk")
     probability: float | None
     annotations: list[AnnotationOut]
+    certified: CertifiedOut | None
     label_issues: list[IssueOut]

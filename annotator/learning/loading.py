@@ -10,6 +10,7 @@ from alcore.rounds import RoundInput
 from annotator.models import Annotation, Item, Label, Project, Query
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ def load_votes(project: Project, pool: Pool, sequence: int) -> Votes:
     )
 
 
-def round_input(project: Project, pool: Pool, votes: Votes, features: Rows, groups: Ints) -> RoundInput:
-    """groups: (items,) the position of the first item that each one nearly repeats."""
+def round_input(
+    project: Project, pool: Pool, votes: Votes, features: Rows, groups: Ints, *, costs: Floats | None = None
+) -> RoundInput:
+    """groups: (items,) the position of the first item that each one nearly repeats. costs: (items,) of an answer."""
     audited = pool.audit != Item.Audit.NO
     train = ~audited[votes.item]
     trusted = np.zeros(len(pool.ids), dtype=bool)
@@ -116,6 +119,7 @@ def round_input(project: Project, pool: Pool, votes: Votes, features: Rows, grou
         audit_reporting=pool.audit[audit_item] == Item.Audit.REPORTING,
         groups=groups,
         at_random=_drawn_at_random(project, pool),
+        costs=costs,
     )
 
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 import traceback
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -12,11 +13,14 @@ from django.utils import timezone
 
 from alcore.configuration import RoundConfig
 from alcore.rounds import RoundInput, RoundResult, run_round
-from annotator.learning import auditing, encoding, loading, storing
+from annotator import certifying
+from annotator.learning import auditing, costs, encoding, keeping, loading, storing, training
+from annotator.learning.keeping import Basis
 from annotator.learning.storing import AttemptLostError, Outcome
 from annotator.models import Budget, Project, Round
 from annotator.workers import BOOT
-from models_zoo import device, heads
+from models_zoo import device
+from models_zoo.crossfit import CrossFitted
 
 HEARTBEAT_SECONDS = 1.0
 logger = logging.getLogger(__name__)
@@ -59,29 +63,38 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     loaded = time.perf_counter()
     encodings = encoding.features_of(project, pool, lambda share: pulse.report("encode", share))
     encoded = time.perf_counter()
-    data = loading.round_input(project, pool, votes, encodings.features, encodings.groups)
-    result = _compute(found, pool, data, pulse)
+    told = costs.of_items(project, pool)
+    data = loading.round_input(project, pool, votes, encodings.features, encodings.groups, costs=told)
+    head, basis = training.head_of(project), keeping.basis_of(project, pool, encodings)
+    result = _compute(found, data, head, basis, pulse)
     began = time.perf_counter()
     pulse.report("store", 0.0)
     auditing.keep_predictions(found, pool, data.audit_item, result.audit_predictions)
+    keeping.keep(found, head, basis)
     timings = {"load": loaded - started, "encode": encoded - loaded, **result.timings}
-    storing.store(Outcome(found, pool, result, sequence, timings, began))
+    trained = project.head if head.is_trained else ""
+    storing.store(Outcome(found, pool, result, sequence, timings, began, trained))
+    keeping.forget_old(project)
     auditing.sharpen(project, pool, votes)
 
 
-def _compute(found: Round, pool: loading.Pool, data: RoundInput, pulse: "Pulse") -> RoundResult:
+def _compute(found: Round, data: RoundInput, head: CrossFitted, basis: Basis, pulse: "Pulse") -> RoundResult:
     project = found.project
     device.use_threads(settings.WORKER_THREADS)
+    imprecise = certifying.imprecision(project)
     config = RoundConfig(
-        labels=len(pool.labels),
+        labels=len(basis.labels),
         strategy=found.strategy,
         batch=2 * project.batch_size,  # the batch, and as many behind it while the next round is computed
         random_share=project.random_share,
         seed=found.seed,
         cleaning=project.cleaning,
         guards=tuple(project.guards),
+        certify=project.certify and not imprecise,
     )
-    return run_round(data, config, heads.Ensemble(), report=pulse.report)
+    previous = keeping.previous(project, basis) if "contrastive" in project.guards else None
+    result = run_round(data, config, head, previous=previous, report=pulse.report)
+    return replace(result, notes=(*result.notes, imprecise)) if imprecise else result
 
 
 def _fail(found: Round, error: Exception) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from alcore import evaluation
 from alcore.simulation import Plan, Run, simulate
 from annotator.learning import datasets
 from annotator.learning.datasets import Columns, Dataset
-from models_zoo import device
-from models_zoo.heads import Ensemble
+from models_zoo import device, heads
+from models_zoo.training import Posterior, TrainingConfig
 
 PACKAGES = ("numpy", "torch", "scikit-learn", "cleanlab", "baal")
 
@@ -37,13 +37,17 @@ class Wish:
     limit: int | None = None
     jobs: int = 1
     encoder: str = ""  # empty: the usual one for the data
+    head: str = "linear"
+    posterior: str = "mc_dropout"
+    guards: tuple[str, ...] = ()
+    top: bool = False  # the best scores alone, not spread over the pool
 
 
 def compare(wish: Wish, progress: Callable[[int, int], None]) -> list[Run]:
     """Run every strategy with every seed; seeds share their pool, test items and noise, so runs pair up."""
     dataset = datasets.read(wish.data, wish.columns, encoder=wish.encoder)
     plans = [
-        Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise)
+        Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise, not wish.top, wish.guards)
         for seed in range(wish.seeds)
         for strategy in wish.strategies
         for cleaning in wish.cleaning
@@ -136,25 +140,26 @@ def _interval(values: Any) -> dict[str, float]:
 def _play_all(dataset: Dataset, plans: list[Plan], wish: Wish) -> Iterator[Run]:
     if wish.jobs == 1:
         device.use_threads(1)
-        yield from (_play(dataset, plan, wish.limit) for plan in plans)
+        yield from (_play(dataset, plan, wish) for plan in plans)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(wish.jobs, context, _take_dataset, (dataset, wish.limit)) as pool:
+    with ProcessPoolExecutor(wish.jobs, context, _take_dataset, (dataset, wish)) as pool:
         for done in as_completed([pool.submit(_play_taken, plan) for plan in plans]):
             yield done.result()
 
 
-def _play(dataset: Dataset, plan: Plan, limit: int | None) -> Run:
-    return simulate(dataset.task(plan.seed, limit), plan, Ensemble())
+def _play(dataset: Dataset, plan: Plan, wish: Wish) -> Run:
+    config = TrainingConfig(posterior=cast(Posterior, wish.posterior))
+    return simulate(dataset.task(plan.seed, wish.limit), plan, heads.make(wish.head, config))
 
 
-_taken: dict[str, Any] = {}  # in a helper process: the data set that it was started with
+_taken: dict[str, Any] = {}  # in a helper process: what it was started with
 
 
-def _take_dataset(dataset: Dataset, limit: int | None) -> None:
+def _take_dataset(dataset: Dataset, wish: Wish) -> None:
     device.use_threads(1)
-    _taken.update(dataset=dataset, limit=limit)
+    _taken.update(dataset=dataset, wish=wish)
 
 
 def _play_taken(plan: Plan) -> Run:
-    return _play(_taken["dataset"], plan, _taken["limit"])
+    return _play(_taken["dataset"], plan, _taken["wish"])

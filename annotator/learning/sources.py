@@ -19,7 +19,12 @@ COLUMNS = {Project.Kind.TEXT: "text", Project.Kind.TABLE: "row", Project.Kind.IM
 
 
 def encoder_of(project: Project) -> encoders.Encoder:
-    """The encoder of the project's settings, not fitted. Raises InvalidInputError where its model is not there."""
+    """The encoder of the project's settings, not fitted. Raises InvalidInputError where its model is not there.
+
+    A convolutional network learns from the pictures themselves: their pixels stay unprojected, for choosing as well.
+    """
+    if project.head == Project.Head.NETWORK:
+        return encoders.make("raw")
     if project.encoder == Encoder.TRANSFORMER:
         name = "images" if project.kind == Project.Kind.IMAGE else "sentences"
         model = pretrained.locate(project.encoder_path)

@@ -1,22 +1,25 @@
 """Arrays -> rows: what a round found out, stored in pieces and published by one short last transaction."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alcore.rounds import RoundResult
 from annotator import budgeting, serving
 from annotator.learning.loading import Pool
-from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Query, Round
+from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Proposal, Query, Round
 
 PIECE = 200  # rows to a write transaction, which stays under 50 ms
 RANK_STEP = 10  # leaves room between ranks for the audit's queries
 AUDIT_EVERY = round(1 / AUDIT_SHARE)
 NOTICEABLE = 0.01  # a change of confidence worth a write
+NAMED = 5  # items that a note names
 
 
 class AttemptLostError(Exception):
@@ -33,11 +36,13 @@ class Outcome:
     sequence: int
     timings: dict[str, float]
     began: float  # time.perf_counter() when storing began
+    head: str = ""  # that was trained; empty where there was no model
 
 
 def store(outcome: Outcome) -> None:
     """Store a round's result once: nothing if another attempt took over."""
     _store_confidences(outcome)
+    _store_proposals(outcome)
     with transaction.atomic():
         budget = budgeting.locked(outcome.round.project_id)
         found = _still_ours(outcome.round)
@@ -45,6 +50,7 @@ def store(outcome: Outcome) -> None:
         made = _store_queries(outcome, budget)
         budget.save()
         _publish(found, outcome, issues=issues, made=made)
+    _withdraw_proposals(outcome.round)
 
 
 def _still_ours(attempt: Round) -> Round:
@@ -58,7 +64,7 @@ def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
     result = outcome.result
     found.state = Round.State.DONE
     found.step, found.progress = "", 1.0
-    found.used_strategy = result.strategy
+    found.used_strategy, found.head = result.strategy, outcome.head
     found.sequence = outcome.sequence
     timings = {**outcome.timings, "store": time.perf_counter() - outcome.began}
     found.timings = {name: round(seconds, 3) for name, seconds in timings.items()}
@@ -67,9 +73,17 @@ def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
     found.downweighted = result.downweighted
     found.calibration_error = result.oof_calibration_error
     found.queries_made = made
-    found.notes = list(result.notes)
+    found.notes = [*result.notes, *_unlearned(outcome)]
     found.finished_at = timezone.now()
     found.save()
+
+
+def _unlearned(outcome: Outcome) -> list[str]:
+    """Names what was never learned, so that people can look at it."""
+    items = outcome.result.unlearned
+    first = Item.objects.filter(id__in=outcome.pool.ids[items[:NAMED]].tolist())
+    keys = [*first.values_list("key", flat=True), *(["..."] if len(items) > NAMED else [])]
+    return [f"Never learned: {', '.join(keys)}"] if len(items) else []
 
 
 def _store_queries(outcome: Outcome, budget: Budget) -> int:
@@ -197,6 +211,52 @@ def _changed(pool: Pool, seen: dict[int, list[Any]]) -> list[Item]:
             item.confidence, item.confidence_source = confidence, "model"
             changed.append(item)
     return changed
+
+
+def _store_proposals(outcome: Outcome) -> None:
+    """What people may confirm in bulk, in pieces: shown to nobody until the round is done, and with it published."""
+    for piece in _pieces(outcome.round.proposals.all()):  # of an attempt that died
+        Proposal.objects.filter(pk__in=piece).delete()
+    found, pool = outcome.result.certified, outcome.pool
+    rows = list(zip(pool.ids[found.items].tolist(), found.labels.tolist(), found.confidence.tolist(), strict=True))
+    for start in range(0, len(rows), PIECE):
+        _add_proposals(outcome, rows[start : start + PIECE])
+
+
+def _add_proposals(outcome: Outcome, rows: list[tuple[int, int, float]]) -> None:
+    """Of items that are still unasked, and that nobody has declined before."""
+    found = outcome.round
+    declined = Proposal.objects.filter(item=OuterRef("pk"), state=Proposal.State.DECLINED)
+    with transaction.atomic():
+        _still_ours(found)
+        free = Item.objects.unasked().filter(~Exists(declined), id__in=[item for item, *_ in rows])
+        wanted = set(free.values_list("id", flat=True))
+        Proposal.objects.bulk_create(
+            Proposal(
+                project_id=found.project_id,
+                round=found,
+                item_id=item,
+                label_id=outcome.pool.labels[label],
+                confidence=confidence,
+                precision=outcome.result.certified.gate.low,
+            )
+            for item, label, confidence in rows
+            if item in wanted
+        )
+
+
+def _withdraw_proposals(found: Round) -> None:
+    """Those of earlier rounds, which are not shown any more, but for those that somebody looks at right now."""
+    earlier = Proposal.objects.open().filter(project=found.project_id, round__number__lt=found.number)
+    past = earlier.filter(Q(held_until=None) | Q(held_until__lt=timezone.now()))
+    for piece in _pieces(past):
+        past.filter(pk__in=piece).update(state=Proposal.State.WITHDRAWN)
+
+
+def _pieces(rows: QuerySet[Proposal]) -> Iterator[list[int]]:
+    """Ids, a piece at a time, for as long as there are any."""
+    while piece := list(rows.values_list("pk", flat=True)[:PIECE]):
+        yield piece
 
 
 def _finite(value: Any) -> float | None:

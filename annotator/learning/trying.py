@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from alcore import consensus
 from alcore.simulation import Plan, Run, Task, simulate
-from annotator.learning import encoding, loading, simulating
-from annotator.models import Item, Trial
-from models_zoo import device, heads
+from annotator.learning import encoding, loading, simulating, training
+from annotator.models import Item, Project, Trial
+from models_zoo import device
 
 HELD_OUT = 0.2
 MOST_BUDGET = 300
@@ -43,7 +43,8 @@ def _play(trial: Trial, strategy: str, seed: int) -> Run:
     task = _task(trial, seed)
     budget = min(MOST_BUDGET, len(task.pool) * 3 // 4)
     plan = Plan(strategy, seed, batch=max(5, budget // STEPS), budget=budget, cleaning=False)
-    return simulate(task, plan, heads.Ensemble())
+    project = _labeled(trial.pk, trial.created_at).project
+    return simulate(task, plan, training.head_for_trials(project))
 
 
 def _task(trial: Trial, seed: int) -> Task:
@@ -63,8 +64,12 @@ def _task(trial: Trial, seed: int) -> Task:
 
 @dataclass(frozen=True)
 class _Labeled:
-    """What a trial plays with. features: (n, D). labels, folds: (n,); label K is out of scope. classes: K."""
+    """What a trial plays with. features: (n, D). labels, folds: (n,); label K is out of scope. classes: K.
 
+    project: as its settings were when the features were read, so that all runs train the same.
+    """
+
+    project: Project
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     folds: NDArray[np.int64]
@@ -83,7 +88,7 @@ def _labeled(trial_id: int, created_at: datetime) -> _Labeled:
     items = resolved.items[counts]
     features = encoding.features_of(project, pool, lambda share: None).features
     rows = np.asarray(features[items], dtype=np.float32)
-    return _Labeled(rows, resolved.labels[counts], pool.folds[items], len(pool.labels))
+    return _Labeled(project, rows, resolved.labels[counts], pool.folds[items], len(pool.labels))
 
 
 def _store(trial: Trial, run: Run) -> None:

@@ -3,7 +3,17 @@
 from annotator.models.annotations import Annotation, LabelIssue, Query
 from annotator.models.budgets import Budget
 from annotator.models.items import FOLDS, Import, Item, Vector
-from annotator.models.projects import AUDIT_SHARE, ENCODERS, ApiToken, Invitation, Label, Membership, Project
+from annotator.models.projects import (
+    AUDIT_SHARE,
+    ENCODERS,
+    ApiToken,
+    Invitation,
+    Label,
+    Membership,
+    Project,
+    require_head_suits,
+)
+from annotator.models.proposals import Proposal
 from annotator.models.rounds import Round, Worker
 from annotator.models.trials import Trial
 
@@ -21,9 +31,11 @@ __all__ = [
     "LabelIssue",
     "Membership",
     "Project",
+    "Proposal",
     "Query",
     "Round",
     "Trial",
     "Vector",
     "Worker",
+    "require_head_suits",
 ]

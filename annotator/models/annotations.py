@@ -37,6 +37,7 @@ class Query(models.Model):
         SAMPLED = "sampled", "Drawn by its score"
         AUDIT = "audit", "Drawn for the audit"
         REVIEW = "review", "Sent back for review"
+        CHECK = "check", "Drawn to check labels confirmed in bulk"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queries")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="queries")

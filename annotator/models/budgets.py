@@ -18,6 +18,7 @@ class Budget(models.Model):
     unasked_reporting = models.PositiveIntegerField(default=0)
     unasked_choices = models.PositiveIntegerField(default=0)
     audit_draws = models.PositiveIntegerField(default=0)
+    certified = models.PositiveIntegerField(default=0)  # labels confirmed in bulk; they cost no answers
 
     class Meta:
         constraints = [

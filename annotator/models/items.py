@@ -1,11 +1,15 @@
 """Items and the imports that brought them."""
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 
 from annotator.models.projects import Label, Project
+
+if TYPE_CHECKING:
+    from annotator.models.proposals import Proposal
 
 FOLDS = 5  # members of the ensemble; fixed, so that a chain of rounds keeps its out-of-fold property
 AUDIT_MEMBERSHIP = 0.2  # share of all items that may be asked for the audit and never train
@@ -32,6 +36,7 @@ class Item(models.Model):
         UNASKED = "unasked", "Not asked yet"
         ASKED = "asked", "Asked"
         ANSWERED = "answered", "Answered"
+        CERTIFIED = "certified", "Confirmed in bulk"
         SKIPPED = "skipped", "Skipped by everyone asked"
         WITHDRAWN = "withdrawn", "Withdrawn"
 
@@ -59,7 +64,7 @@ class Item(models.Model):
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.NONE, blank=True)
     label = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="items")
     confidence = models.FloatField(null=True, blank=True)
-    confidence_source = models.CharField(max_length=10, blank=True)  # "votes" or "model"
+    confidence_source = models.CharField(max_length=10, blank=True)  # "votes", "model", "review" or "certified"
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ItemQuerySet.as_manager()
@@ -96,6 +101,18 @@ class Item(models.Model):
         if draw < AUDIT_MEMBERSHIP:
             self.audit = self.Audit.REPORTING if draw < AUDIT_MEMBERSHIP / 2 else self.Audit.CHOICES
         self.order = _digest(seed, "order", self.key)
+
+    @property
+    def check_draw(self) -> float:
+        """In [0, 1), by hash: a label confirmed in bulk is asked again where this is low."""
+        return _digest(self.project.seed, "check", self.key) / 2**56
+
+    def certify(self, proposal: "Proposal | None") -> None:
+        """Take over a label that was confirmed in bulk, or none; not saved."""
+        self.outcome = self.Outcome.LABEL if proposal else self.Outcome.NONE
+        self.label_id = proposal.label_id if proposal else None
+        self.confidence = proposal.confidence if proposal else None
+        self.confidence_source = "certified" if proposal else ""
 
 
 class Vector(models.Model):

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.text import slugify
 
+from annotator.errors import InvalidInputError
+
 AUDIT_SHARE = 0.2  # of the questions asked, while the audit has items left
 
 
@@ -44,6 +46,15 @@ class Project(models.Model):
         TRANSFORMER = "transformer", "A pretrained transformer"
         VECTORS = "vectors", "Vectors that come with the items"
 
+    class Head(models.TextChoices):  # keys of models_zoo.heads.KINDS
+        LINEAR = "linear", "Linear layer (logistic regression)"
+        MLP = "mlp", "Network with one hidden layer"
+        NETWORK = "network", "Small convolutional network, trained on the pictures themselves"
+
+    class Posterior(models.TextChoices):
+        MC_DROPOUT = "mc_dropout", "Dropout: samples of a network with units left out (MC dropout)"
+        LAPLACE = "laplace", "Laplace: samples of the last layer's weights around the trained ones"
+
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -54,8 +65,12 @@ class Project(models.Model):
     random_share = models.FloatField(default=0.1)
     cleaning = models.BooleanField(default=True)
     guards = models.JSONField(default=list, blank=True)  # keys of alcore.catalog.GUARDS
+    certify = models.BooleanField(default=False)  # offer what the model is sure of to be confirmed in bulk
     encoder = models.CharField(max_length=12, choices=Encoder.choices)
     encoder_path = models.CharField(max_length=200, blank=True)  # the pretrained model's name, never a path
+    head = models.CharField(max_length=12, choices=Head.choices, default=Head.LINEAR)
+    posterior = models.CharField(max_length=12, choices=Posterior.choices, default=Posterior.MC_DROPOUT)
+    balance_training = models.BooleanField(default=False)  # rare labels weigh more
     vector_length = models.PositiveIntegerField(null=True, blank=True)  # of the vectors that came with the items
     seed = models.PositiveIntegerField(default=_seed)
     item_count = models.PositiveIntegerField(default=0)
@@ -96,6 +111,12 @@ ENCODERS: dict[str, tuple[Project.Encoder, ...]] = {
     Project.Kind.IMAGE: (Project.Encoder.PIXELS, Project.Encoder.TRANSFORMER),
     Project.Kind.TABLE: (Project.Encoder.COLUMNS, Project.Encoder.VECTORS),
 }
+
+
+def require_head_suits(head: str, *, kind: str, encoder: str) -> None:
+    """Raises InvalidInputError where the head cannot be trained on items of that kind that are encoded so."""
+    if head == Project.Head.NETWORK and (kind, encoder) != (Project.Kind.IMAGE, Project.Encoder.PIXELS):
+        raise InvalidInputError("A convolutional network learns from images by their pixels; choose another head here.")
 
 
 class Label(models.Model):

@@ -25,6 +25,7 @@ class Round(models.Model):
     cause = models.CharField(max_length=200, blank=True)  # why it was started, for the page
     strategy = models.CharField(max_length=40)  # as configured when it started
     used_strategy = models.CharField(max_length=40, blank=True)  # as used: "coverage" without labels
+    head = models.CharField(max_length=12, blank=True, choices=Project.Head.choices)  # as trained; empty: no model
     seed = models.PositiveIntegerField()
     sequence = models.PositiveBigIntegerField(default=0)  # the last annotation it saw
     attempt = models.PositiveIntegerField(default=0)

@@ -1,6 +1,7 @@
 """How figures are written on the pages."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import template
 
@@ -62,6 +63,12 @@ def named_by(key: str) -> str:
 def needs_title(needs: str) -> str:
     """What a strategy looks at, in words."""
     return _NEEDS[needs]
+
+
+@register.filter
+def columns(row: dict[str, Any], count: int) -> list[tuple[str, Any]]:
+    """The first columns of a table row, by name and value."""
+    return list(row.items())[:count]
 
 
 @register.filter

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from annotator import access, enqueue, managing, progress
+from annotator import access, certifying, enqueue, managing, progress
 from annotator.views.requests import PersonRequest, signed_in
 
 
@@ -17,7 +17,12 @@ def project(request: PersonRequest, slug: str) -> HttpResponseBase:
     """The owner's dashboard; for an annotator, what they gave and where to go on."""
     found = access.project_for(request.user, slug)
     if not access.is_owner(request.user, found):
-        context = {"project": found, "bar": progress.bar(found), "own": progress.own_figures(found, request.user)}
+        context = {
+            "project": found,
+            "bar": progress.bar(found),
+            "own": progress.own_figures(found, request.user),
+            "to_confirm": certifying.waiting(found),
+        }
         return render(request, "project/member.html", context)
     labels = progress.label_counts(found)
     context = {

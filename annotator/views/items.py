@@ -54,7 +54,13 @@ def item(request: PersonRequest, slug: str, item_id: int) -> HttpResponseBase:
         enqueue.round_if_due(project)
         messages.success(request, f"Decided: {decided.says}. What was said before stays in the history.")
         return redirect("item", slug, item_id)
-    context = {"project": project, "item": found, "history": browsing.history(found), "labels": project.labels.all()}
+    context = {
+        "project": project,
+        "item": found,
+        "history": browsing.history(found),
+        "proposals": browsing.proposals(found),
+        "labels": project.labels.all(),
+    }
     return render(request, "items/item.html", context)
 
 

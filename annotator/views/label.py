@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from annotator import access, enqueue, labeling, progress, serving
+from annotator import access, certifying, enqueue, labeling, progress, serving
 from annotator.errors import NotYoursError, RefusedError
 from annotator.forms import AnswerForm, stamp
 from annotator.models import Label, Project
@@ -88,6 +88,7 @@ def _turn(
         "nothing": served.nothing,
         "stamp": stamp(request.user),
         "bar": progress.bar(project),
+        "to_confirm": 0 if request.htmx else certifying.waiting(project),
         **said,
     }
     template = "label/_item.html" if request.htmx else "label/page.html"

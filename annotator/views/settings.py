@@ -15,7 +15,10 @@ from annotator.models import Project
 from annotator.progress import consequences
 from annotator.views.requests import PersonRequest, signed_in
 
-FIELDS = ("name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "encoder", "encoder_path")
+FIELDS = (
+    "name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "certify", "encoder",
+    "encoder_path", "head", "posterior", "balance_training",
+)  # fmt: skip
 
 
 def settings_from(data: dict[str, Any]) -> managing.Settings:
@@ -29,7 +32,7 @@ def settings(request: PersonRequest, slug: str) -> HttpResponseBase:
     project = access.project_for_owner(request.user, slug)
     if request.method == "GET":
         return _page(request, project)
-    form = SettingsForm(request.POST, kind=project.kind)
+    form = SettingsForm(request.POST, project=project)
     if not form.is_valid():
         return _page(request, project, form=form)
     managing.change_settings(project, settings_from(form.cleaned_data))
@@ -121,7 +124,7 @@ def _page(request: PersonRequest, project: Project, **bound: Form) -> HttpRespon
     now = {name: getattr(project, name, None) for name in FIELDS} | {"limit": project.budget.limit}
     context = {
         "project": project,
-        "form": SettingsForm(initial=now, kind=project.kind),
+        "form": SettingsForm(initial=now, project=project),
         "labels_form": LabelsForm(),
         "token_form": TokenForm(),
         "labels": project.labels.all(),

@@ -19,12 +19,13 @@ const winnow = {
 };
 
 function isField(element) {
-  return element instanceof Element && element.matches("select, textarea, input:not([type=hidden])");
+  return element instanceof Element && element.matches("select, textarea, input:not([type=hidden], [type=checkbox])");
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   if (isField(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return; // it has a meaning of its own there
   const element = winnow.target(event.key) || winnow.target(event.key.toLowerCase());
   if (!element) return;
   event.preventDefault();

@@ -1,6 +1,7 @@
 """One contract for every strategy of the catalog."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ from alcore.rounds import RoundInput, run_round
 from models_zoo.heads import Ensemble
 from tests.alcore.arrays import DIGITS, config, digits_round
 
+COSTS = np.linspace(1, 5, 300).astype(np.float32)
 every_strategy = pytest.mark.parametrize("key", catalog.KEYS)
+
+
+@cache
+def earlier_model() -> Ensemble:
+    """The last round's, of fewer labels."""
+    model = Ensemble()
+    run_round(digits_round(labeled=40)[0], config(), model)
+    return model
 
 
 def choose(data: RoundInput, key: str, **changes: object) -> np.ndarray:
@@ -84,18 +94,6 @@ def test_nan_and_infinity_are_refused(key: str, bad: float) -> None:
 
 
 @every_strategy
-def test_out_of_scope_pulls_the_score_down(key: str) -> None:
-    """Items that look like what people called out of scope are asked less often than they would be at random."""
-    if catalog.get(key).needs == "nothing":
-        pytest.skip("random asks all alike")
-    data, _ = digits_round(items=600, labeled=150)
-    labels = np.where(data.vote_label >= 8, 8, data.vote_label)  # eights and nines are out of scope, K = 8
-    chosen = choose(replace(data, vote_label=labels), key, labels=8, batch=60, random_share=0.0)
-    foreign = DIGITS.target[:600] >= 8
-    assert foreign[chosen].mean() <= foreign[data.open].mean() + 0.05
-
-
-@every_strategy
 def test_no_two_items_of_one_near_duplicate_group(key: str) -> None:
     data, _ = digits_round()
     groups = np.arange(len(data.open)) // 4 * 4
@@ -107,11 +105,35 @@ def test_no_two_items_of_one_near_duplicate_group(key: str) -> None:
 @every_strategy
 @pytest.mark.parametrize("guard", catalog.GUARD_KEYS)
 def test_every_guard_goes_with_every_strategy(key: str, guard: str) -> None:
-    data, _ = digits_round()
-    chosen = choose(data, key, guards=(guard,))
-    assert len(chosen) == len(set(chosen)) == 12
-    assert data.open[chosen].all()
-    assert chosen.tolist() == choose(data, key, guards=(guard,)).tolist()
+    data, setting = replace(digits_round(labeled=100)[0], costs=COSTS), config(key, guards=(guard,))
+    first, again = (run_round(data, setting, Ensemble(), previous=earlier_model()).selection.items for _ in range(2))
+    assert len(first) == len(set(first)) == 12
+    assert data.open[first].all()
+    assert first.tolist() == again.tolist()
+
+
+@pytest.mark.parametrize("key", ["auto", "random", "bald", "badge"])
+@pytest.mark.parametrize("guard", catalog.GUARD_KEYS)
+def test_guards_at_the_edges(key: str, guard: str) -> None:
+    """Few items left, none at all, two classes, one class, and items that are all alike."""
+    data, few = replace(digits_round()[0], costs=COSTS), np.zeros(300, dtype=bool)
+    few[[100, 120]] = True
+    two = replace(digits_round(classes=2)[0], costs=COSTS)
+    alike = replace(data, features=np.ones_like(data.features))
+    cases = (
+        (replace(data, open=few), 10, 2),
+        (replace(data, open=few & False), 10, 0),
+        (two, 2, 12),
+        (replace(data, vote_label=np.full_like(data.vote_label, 4)), 10, 12),
+        (alike, 10, 12),
+    )
+    for case, labels, wanted in cases:
+        earlier = Ensemble()
+        run_round(two if labels == 2 else data, config(labels=labels), earlier)
+        setting = config(key, labels=labels, guards=(guard,))
+        chosen = run_round(case, setting, Ensemble(), previous=earlier).selection.items
+        assert len(chosen) == len(set(chosen)) == wanted
+        assert case.open[chosen].all()
 
 
 @every_strategy

@@ -63,3 +63,14 @@ def test_auto_goes_by_margin_and_says_what_the_control_found() -> None:
 def test_auto_looks_elsewhere_when_all_members_agree() -> None:
     decision = plans.auto(state(agreement=0.999))
     assert (decision.key, decision.random_share) == ("margin", 0.5)
+
+
+def test_auto_balances_the_classes_where_one_is_scarce() -> None:
+    even, rare = np.repeat(np.arange(4), 10), np.repeat(np.arange(4), [20, 20, 20, 4])
+    assert plans.auto(plans.State(even, 4)).guards == ()
+    assert plans.auto(plans.State(rare, 4)).guards == ("class_balance",)
+    assert "fewest labels" in plans.auto(plans.State(rare, 4)).why
+
+
+def test_auto_does_not_balance_on_a_handful_of_labels() -> None:
+    assert plans.auto(plans.State(np.array([0, 0, 0, 0, 1]), 4)).guards == ()

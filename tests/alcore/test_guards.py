@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from alcore import guards
-from alcore.evaluation import wilson
 
 RNG = np.random.default_rng(0)
 some_scores = arrays(np.float32, st.integers(0, 60), elements=st.floats(0, width=32, allow_infinity=False))
@@ -213,86 +212,3 @@ def test_anchors_at_the_edges() -> None:
         assert len(guards.anchors(pool, pool[:1], label, rng=rng(), **none)) == 0
     with pytest.raises(ValueError, match="labeled"):
         guards.anchors(pool, np.zeros((1, 5), dtype=np.float32), label, rng=rng())
-
-
-def sure_of(labels: np.ndarray, confidence: np.ndarray | float, classes: int = 4) -> np.ndarray:
-    """(n, classes) this confidence in these labels, the rest spread evenly."""
-    confidence = np.broadcast_to(confidence, labels.shape)
-    probs = np.repeat(((1 - confidence) / (classes - 1))[:, None], classes, axis=1)
-    probs[np.arange(len(labels)), labels] = confidence
-    return probs.astype(np.float32)
-
-
-LABELED = np.arange(600) % 3
-CONFIDENCE = np.linspace(0.99, 0.5, 600)
-POOL = np.array([0, 1, 2, 0, 3, 1])
-POOL_CONFIDENCE = np.array([0.99, 0.95, 0.9, 0.4, 0.99, 0.6])
-
-
-def certify(labels: np.ndarray = LABELED, members: np.ndarray | None = None, **options: float) -> guards.Certified:
-    three = np.tile(sure_of(POOL, POOL_CONFIDENCE), (3, 1, 1)) if members is None else members
-    return guards.certifiable(three, sure_of(LABELED, CONFIDENCE), labels, **options)  # type: ignore[arg-type]
-
-
-def test_the_threshold_goes_down_as_far_as_the_bound_holds() -> None:
-    labels = LABELED.copy()
-    labels[450:] = (labels[450:] + 1) % 3  # from here on the model is wrong
-    found = certify(labels)
-    assert found.threshold == pytest.approx(CONFIDENCE[449], abs=1e-3)
-    assert found.low == wilson(450, 450)[0] > 0.99
-    assert found.items.tolist() == [0, 1, 2]
-    assert found.labels.tolist() == [0, 1, 2]
-    assert found.confidence == pytest.approx([0.99, 0.95, 0.9])
-
-
-def test_nothing_is_certified_where_the_precision_is_not_reached() -> None:
-    labels = LABELED.copy()
-    labels[::20] = (labels[::20] + 1) % 3
-    found = certify(labels)
-    assert found.threshold is None
-    assert found.low == 0
-    assert len(found.items) == len(found.labels) == len(found.confidence) == 0
-
-
-def test_380_right_labels_are_too_few_and_381_enough() -> None:
-    pool = np.tile(sure_of(POOL, POOL_CONFIDENCE), (2, 1, 1))
-    for count, enough in ((380, False), (381, True)):
-        found = guards.certifiable(pool, sure_of(LABELED[:count], 0.9), LABELED[:count])
-        assert (found.threshold is not None) == enough
-
-
-def test_equally_sure_labels_stand_or_fall_together() -> None:
-    labels = np.zeros(600, dtype=np.int64)
-    labels[590:] = 1
-    found = guards.certifiable(sure_of(POOL, POOL_CONFIDENCE)[None], sure_of(np.zeros(600, int), 0.9), labels)
-    assert found.threshold is None
-
-
-def test_one_member_that_disagrees_keeps_an_item_for_people() -> None:
-    members = np.tile(sure_of(POOL, POOL_CONFIDENCE), (5, 1, 1))
-    members[2, 1] = sure_of(np.array([2]), 0.5)[0]
-    assert certify(members=members).items.tolist() == [0, 2, 5]
-
-
-def test_no_class_gets_more_than_its_cap() -> None:
-    members = sure_of(np.array([0, 0, 0, 1]), np.array([0.9, 0.99, 0.95, 0.8]))[None]
-    assert certify(members=members, per_class=2).items.tolist() == [1, 2, 3]
-
-
-def test_what_is_out_of_scope_is_never_certified() -> None:
-    assert 4 not in certify().items
-    outside = np.full(600, 3)
-    none = guards.certifiable(sure_of(POOL, 0.9)[None], sure_of(outside, CONFIDENCE), outside)
-    assert none.threshold is None
-
-
-def test_nothing_labeled_certifies_nothing() -> None:
-    empty = np.zeros((0, 4), dtype=np.float32)
-    assert guards.certifiable(sure_of(POOL, 0.9)[None], empty, np.zeros(0, dtype=np.int64)).threshold is None
-
-
-def test_certifying_refuses_other_labels_and_precisions() -> None:
-    with pytest.raises(ValueError, match="oof_probs"):
-        guards.certifiable(sure_of(POOL, 0.9)[None], sure_of(LABELED, 0.9, 5), LABELED)
-    with pytest.raises(ValueError, match="precision"):
-        certify(precision=1.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alcore import scoring
-from alcore.scoring import Scorer, best_first, rows_of, teaches
+from alcore.scoring import Scorer, best_first, rows_of
 from models_zoo.heads import Ensemble
 from tests.alcore.arrays import digits_round
 
@@ -75,6 +75,12 @@ def test_following_rows_are_read_as_a_slice() -> None:
     assert len(rows_of(features, np.zeros(0, dtype=np.int64))) == 0
 
 
-def test_what_is_likeliest_out_of_scope_teaches_nothing() -> None:
-    probs = np.array([[0.3, 0.3, 0.4], [0.5, 0.3, 0.2]], dtype=np.float32)
-    assert teaches(probs) == pytest.approx([0, 0.8])
+def test_what_may_be_in_scope_or_not_is_a_doubt_worth_asking() -> None:
+    """An item in scope that the model takes for out of scope is asked, not buried."""
+
+    class Doubtful:
+        def predict_probs(self, rows: np.ndarray) -> np.ndarray:
+            return np.array([[0.45, 0.05, 0.5], [0.8, 0.1, 0.1], [0.01, 0.01, 0.98]], dtype=np.float32)[: len(rows)]
+
+    scored = scorer(np.zeros((3, 2), dtype=np.float32), np.arange(3), Doubtful()).score("margin")
+    assert scored.order.tolist() == [0, 1, 2]

@@ -22,6 +22,11 @@ PAGES = {
     "label images": ("/projects/pictures/label/", "bob"),
     "label rows": ("/projects/rows/label/", "bob"),
     "all done": ("/projects/nothing/label/", "bob"),
+    "confirm images": ("/projects/pictures/confirm/", "bob"),
+    "confirm rows": ("/projects/rows/confirm/", "bob"),
+    "confirm texts": ("/projects/prose/confirm/", "bob"),
+    "nothing to confirm": ("/projects/fruit/confirm/", "bob"),
+    "project with labels to confirm": ("/projects/rows/", "alice"),
     "advice": ("/projects/fruit/advice/", "alice"),
     "issues": ("/projects/fruit/issues/", "alice"),
     "no issues": ("/projects/rows/issues/", "alice"),
@@ -47,8 +52,8 @@ def world(transactional_db: None) -> dict[str, object]:
     factories.issue(said, "banana")
     token = managing.invite(project, by=alice).token
     managing.create_token(project, "nightly", by=alice)
-    factories.project(name="Pictures", kind="image")
-    factories.project(name="Rows", kind="table")
+    for name, kind in (("Pictures", "image"), ("Rows", "table"), ("Prose", "text")):
+        factories.proposals(factories.project(name=name, kind=kind, items=30, certify=True), "apple", 26)
     factories.project(name="Nothing", items=0)
     return {"token": token, "item": said.item_id}
 

@@ -72,6 +72,18 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         call_command("simulate", data=str(path), seeds=1)
 
 
+@pytest.mark.parametrize(("head", "posterior"), [("mlp", "mc_dropout"), ("linear", "laplace")])
+def test_a_head_and_what_its_draws_are_may_be_named(tmp_path: Path, head: str, posterior: str) -> None:
+    ways, out = {"usual": {}, "named": {"head": head, "posterior": posterior}}, tmp_path / "runs.json"
+    told = {}
+    for name, way in ways.items():
+        options = {"data": "digits", "strategies": "bald", "seeds": 1, "batch": 20, "budget": 40, "limit": 200}
+        call_command("simulate", **options, **way, json=out)
+        told[name] = json.loads(out.read_text())
+    assert (told["named"]["config"]["head"], told["named"]["config"]["posterior"]) == (head, posterior)
+    assert told["named"]["runs"][0]["accuracy"] != told["usual"]["runs"][0]["accuracy"]
+
+
 @pytest.mark.parametrize("encoder", ["pixels", "raw"])
 def test_an_encoder_may_be_named(encoder: str, capsys: pytest.CaptureFixture[str]) -> None:
     call_command(
@@ -100,3 +112,19 @@ def test_vectors_of_a_csv(tmp_path: Path) -> None:
 def test_an_encoder_that_does_not_suit_is_named(encoder: str) -> None:
     with pytest.raises(CommandError, match=r"images; there is pixels, raw"):
         call_command("simulate", data="digits", seeds=1, budget=20, encoder=encoder)
+
+
+def test_guards_and_the_top_alone_may_be_asked_for(tmp_path: Path) -> None:
+    areas = []
+    for number, more in enumerate(({}, {"guards": "class_balance, contrastive"}, {"top": True})):
+        out = tmp_path / f"{number}.json"
+        call_command("simulate", data="digits", strategies="margin", seeds=1, batch=20, budget=60, json=out, **more)
+        told = json.loads(out.read_text())
+        areas.append(told["runs"][0]["accuracy"])
+    assert told["config"]["top"] is True
+    assert len({tuple(area) for area in areas}) == 3
+
+
+def test_an_unknown_guard_is_named() -> None:
+    with pytest.raises(CommandError, match=r"magic.*class_balance"):
+        call_command("simulate", data="digits", seeds=1, budget=20, guards="magic")

@@ -41,11 +41,10 @@ def test_calibration_lowers_the_out_of_fold_loss_or_leaves_it(kind: str) -> None
     assert losses[0] <= losses[1] + 1e-6
 
 
-def test_a_mean_is_never_softened_but_sharpened_with_its_members() -> None:
-    soft, sharp = fitted("linear"), fitted("linear")
-    soft.temperature, sharp.temperature = 2.0, 0.5  # type: ignore[attr-defined]
-    plain = fitted("linear", calibrated=False)
-    assert np.array_equal(soft.predict_probs(X), plain.predict_probs(X))
+def test_a_mean_is_softened_by_the_root_and_sharpened_with_its_members() -> None:
+    soft, sharp, half = fitted("linear"), fitted("linear"), fitted("linear", calibrated=False)
+    soft.temperature, half.temperature, sharp.temperature = 4.0, 2.0, 0.5  # type: ignore[attr-defined]
+    assert np.allclose(soft.predict_probs(X), half.member_probs(X).mean(axis=0), atol=1e-6)
     assert np.allclose(sharp.predict_probs(X), sharp.member_probs(X).mean(axis=0), atol=1e-6)
 
 

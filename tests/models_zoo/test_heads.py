@@ -109,6 +109,20 @@ def test_weights_travel_as_safetensors(kind: str, posterior: str, tmp_path: Path
 
 
 @every_head
+def test_a_state_without_draws_costs_no_training_and_predicts(kind: str) -> None:
+    head, copy = fitted(kind), quick(kind)
+    state = head.state(with_draws=False)
+    assert not any(name.startswith("draws.") for name in (*state, *head._tensors))
+    copy.load_state(state)
+    assert np.array_equal(copy.member_probs(X), head.member_probs(X))
+    assert np.array_equal(copy.predict_probs(X), head.predict_probs(X))
+    with pytest.raises(ValueError, match="kept without draws"):
+        copy.draw_probs(X, draws=2, seed=0)
+    head.draw_probs(X, draws=2, seed=0)
+    assert head.state(with_draws=False).keys() == state.keys()
+
+
+@every_head
 def test_a_state_that_lacks_tensors_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="lacks temperature"):
         quick(kind).load_state({})

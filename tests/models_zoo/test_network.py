@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models_zoo import network
 from models_zoo.network import NetworkHead
 from models_zoo.training import TrainingConfig
 from tests.models_zoo.digits import EVEN, FOLDS, QUICK, X, Y, quick
@@ -17,6 +18,22 @@ def test_images_may_keep_their_axes() -> None:
     images.fit(bytes_.reshape(-1, 8, 8), Y, EVEN, FOLDS, classes=11, seed=0)  # type: ignore[arg-type]
     assert images.shape == (1, 8, 8)
     assert np.array_equal(images.predict_probs(bytes_.reshape(-1, 1, 8, 8)), flat.predict_probs(bytes_))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("posterior", ["mc_dropout", "laplace"])
+def test_a_chunk_is_convolved_a_few_images_at_a_time(posterior: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = quick("network", posterior, network_steps=5)
+    monkeypatch.setattr(network, "BLOCK_FLOATS", 7 * 5 * 4 * 8 * 8)  # the first maps of seven images, all members
+    seen: list[int] = []
+    units = network.units
+    head.fit(X, Y, EVEN, FOLDS, classes=11, seed=0)
+    monkeypatch.setattr(network, "units", lambda images, tensors: seen.append(len(images)) or units(images, tensors))
+    probs, draws = head.predict_probs(X), head.draw_probs(X, draws=2, seed=0)
+    assert max(seen[: -(-200 // 7)]) == 7
+    assert max(seen) <= 64, "the model behind draws is one network, and a training batch is as long"
+    monkeypatch.undo()
+    assert np.allclose(head.predict_probs(X), probs, atol=1e-5)
+    assert np.allclose(head.draw_probs(X, draws=2, seed=0), draws, atol=1e-5)
 
 
 def test_colors() -> None:

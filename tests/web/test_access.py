@@ -41,6 +41,9 @@ FOR_MEMBERS = {
     "label": ("get", 200),
     "label-status": ("get", 200),
     "answer-undo": ("post", 409),
+    "confirm": ("get", 200),
+    "confirm-decide": ("post", 422),
+    "confirm-undo": ("post", 409),
     "answer-submit": ("post", 422),
 }
 FOR_OWNERS = {

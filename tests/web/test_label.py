@@ -151,7 +151,9 @@ def test_what_is_left_in_others_hands_is_waited_for(as_bob: Client, alice: User)
 
 
 def test_empty_and_done_projects_say_so(as_bob: Client, bob: User) -> None:
-    assert "No items yet" in page(as_bob, factories.project(items=0))
+    empty = page(as_bob, factories.project(items=0))
+    assert "No items yet" in empty
+    assert 'hx-trigger="every 3s"' in empty  # a file may be being read in
     done = factories.project(name="One", items=1)
     factories.answered(done, bob)
     assert "All done" in page(as_bob, done)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from alcore.catalog import KEYS
+from alcore.catalog import GUARD_KEYS, KEYS
 
 
 class Command(BaseCommand):
@@ -23,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--split-column", help="CSV: the column that says test for the test rows")
         parser.add_argument("--out-of-scope-value", help="CSV: the label that means out of scope")
         parser.add_argument("--encoder", default="", help="lsa, pixels, raw, columns, vectors, or a model's folder")
+        parser.add_argument("--head", choices=["linear", "mlp"], default="linear", help="what a round trains")
+        parser.add_argument("--posterior", choices=["mc_dropout", "laplace"], default="mc_dropout", help="of draws")
         parser.add_argument("--limit", type=int, help="draw a pool of so many items, anew for every seed")
         parser.add_argument("--strategies", default="random,margin", help=f"of {', '.join(KEYS)}")
         parser.add_argument("--seeds", type=int, default=5)
@@ -30,6 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--budget", type=int, default=300, help="answers to spend, the audit's fifth included")
         parser.add_argument("--cleaning", choices=["on", "off", "both"], default="on")
         parser.add_argument("--noise", type=float, default=0.0, help="share of answers that name a wrong label")
+        parser.add_argument("--guards", default="", help=f"go with every strategy: of {', '.join(GUARD_KEYS)}")
+        parser.add_argument("--top", action="store_true", help="take the best scores alone, not spread over the pool")
         parser.add_argument("--jobs", type=int, default=1, help="processes that play side by side")
         parser.add_argument("--json", type=Path, help="write all runs and the summary to this file")
 
@@ -55,6 +59,9 @@ def _wish(options: dict[str, Any]) -> Any:
     strategies = tuple(name.strip() for name in options["strategies"].split(",") if name.strip())
     if unknown := [name for name in strategies if name not in KEYS]:
         raise CommandError(f"There is no strategy {', '.join(unknown)}; there are {', '.join(KEYS)}.")
+    guards = tuple(name.strip() for name in options["guards"].split(",") if name.strip())
+    if unknown := [name for name in guards if name not in GUARD_KEYS]:
+        raise CommandError(f"There is no guard {', '.join(unknown)}; there are {', '.join(GUARD_KEYS)}.")
     if not strategies or options["seeds"] < 1 or options["jobs"] < 1:
         raise CommandError("Name at least one strategy; seeds and jobs are at least 1.")
     if not 2 <= options["batch"] <= options["budget"] or not 0 <= options["noise"] < 1:
@@ -80,6 +87,10 @@ def _wish(options: dict[str, Any]) -> Any:
         options["limit"],
         options["jobs"],
         options["encoder"],
+        options["head"],
+        options["posterior"],
+        guards,
+        options["top"],
     )
 
 

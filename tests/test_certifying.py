@@ -1,0 +1,403 @@
+"""Labels confirmed many at a time: apart from answers, never doubled, and checked."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.utils import timezone
+from scipy import stats
+
+import alcore.certifying
+from annotator import advising, budgeting, certifying, labeling, managing, reviewing, serving
+from annotator.certifying import Decided, Page
+from annotator.errors import NothingToUndoError, RefusedError
+from annotator.models import Budget, Item, Project, Proposal, Query
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project() -> Project:
+    """60 items that may train, 30 of them offered as apples and 10 as bananas."""
+    made = factories.project(items=0, certify=True)
+    factories.add_items(made, 60, audit="")
+    factories.proposals(made, "apple", 30)
+    factories.proposals(made, "banana", 10, number=1)
+    return made
+
+
+def confirm(project: Project, person: User, declined: list[int] | None = None) -> tuple[Page, Decided]:
+    """The person confirms what they are shown, but for these places of the page."""
+    page = certifying.claim_page(project, person)
+    assert page.lease is not None
+    marked = [page.proposals[place].pk for place in declined or []]
+    return page, certifying.decide(project, person, page.lease, marked)
+
+
+def budget_of(project: Project) -> Budget:
+    return Budget.objects.get(project=project)
+
+
+def fresh(row: Any) -> Any:
+    assert isinstance(row, Model)
+    return type(row)._default_manager.get(pk=row.pk)
+
+
+def check_of(project: Project) -> Query:
+    return project.queries.get(draw=Query.Draw.CHECK, state=Query.State.OPEN)
+
+
+def checked(project: Project, person: User, label: str) -> Query:
+    """Whatever is confirmed next is asked again, and this person says what it is."""
+    query = check_of(project)
+    held = factories.held_query(project, person)
+    assert held == query
+    assert held.lease is not None
+    labeling.record(held, labeling.Answer("label", factories.label_of(project, label), held.lease), annotator=person)
+    return held
+
+
+@pytest.fixture
+def always_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certifying, "CHECKED_SHARE", 1.1)
+
+
+def test_a_page_shows_one_label_the_surest_first(project: Project, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    assert {proposal.label.name for proposal in page.proposals} == {"apple"}
+    assert len(page.proposals) == 24
+    assert page.left == 16
+    sure = [proposal.confidence for proposal in page.proposals]
+    assert sure == sorted(sure, reverse=True)
+    assert sure[0] == 0.999
+
+
+def test_a_page_stays_with_its_person_and_others_get_other_items(project: Project, alice: User, bob: User) -> None:
+    first, second = certifying.claim_page(project, bob), certifying.claim_page(project, alice)
+    assert certifying.claim_page(project, bob).proposals == first.proposals
+    assert certifying.claim_page(project, bob).lease == first.lease
+    assert not {p.item_id for p in first.proposals} & {p.item_id for p in second.proposals}
+    third = certifying.claim_page(project, factories.user("dora"))
+    assert {proposal.label.name for proposal in third.proposals} == {"banana"}
+    assert certifying.claim_page(project, factories.user("emil")).nothing == "held"
+
+
+def test_a_page_that_was_left_goes_to_others_and_its_old_form_confirms_nothing(
+    project: Project, alice: User, bob: User
+) -> None:
+    left = certifying.claim_page(project, bob)
+    Proposal.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    assert certifying.claim_page(project, alice).proposals == left.proposals
+    assert left.lease is not None
+    with pytest.raises(RefusedError, match="not in your hands"):
+        certifying.decide(project, bob, left.lease, [])
+    assert not project.proposals.confirmed().exists()
+
+
+def test_a_page_that_came_late_but_that_nobody_took_still_counts(project: Project, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    Proposal.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    assert page.lease is not None
+    assert certifying.decide(project, bob, page.lease, []).confirmed == 24
+
+
+def test_confirmed_items_have_their_label_cost_nothing_and_are_no_answers(project: Project, bob: User) -> None:
+    page, decided = confirm(project, bob)
+    assert (decided.label.name, decided.confirmed, decided.declined, decided.gone) == ("apple", 24, 0, 0)
+    item = page.proposals[0].item
+    assert (fresh(item).label.name, fresh(item).state, fresh(item).confidence_source) == (
+        "apple",
+        "certified",
+        "certified",
+    )
+    assert fresh(item).confidence == 0.999
+    budget = budget_of(project)
+    assert (budget.certified, budget.settled, budget.reserved, budget.sequence) == (24, 0, 0, 0)
+    assert budget.unasked == project.items.unasked().count() == 36
+    assert not project.annotations.exists()
+
+
+def test_confirmed_items_are_not_asked_again_but_for_the_checks(project: Project, alice: User, bob: User) -> None:
+    confirmed = {p.item_id for p in confirm(project, bob)[0].proposals}
+    asked = []
+    while (query := serving.claim_next(project, alice).query) is not None:
+        asked.append(query)
+        factories.answered(project, alice)
+    assert {q.item_id for q in asked if q.draw != Query.Draw.CHECK}.isdisjoint(confirmed)
+    assert len(asked) == 36 + sum(q.draw == Query.Draw.CHECK for q in asked)
+
+
+def test_bulk_and_single_resolution_agree(project: Project, bob: User) -> None:
+    page, _ = confirm(project, bob, declined=[1])
+    fields = ("state", "outcome", "label_id", "confidence", "confidence_source")
+    for proposal in page.proposals[:3]:
+        before = [getattr(fresh(proposal.item), name) for name in fields]
+        labeling.resolve_item(fresh(proposal.item), budgeting.locked(project.pk))
+        assert [getattr(fresh(proposal.item), name) for name in fields] == before
+
+
+def test_a_declined_item_stays_open_to_be_asked(project: Project, bob: User) -> None:
+    page, decided = confirm(project, bob, declined=[0, 5])
+    assert (decided.confirmed, decided.declined) == (22, 2)
+    for place in (0, 5):
+        proposal = fresh(page.proposals[place])
+        assert (proposal.state, proposal.annotator, proposal.item.state) == ("declined", bob, "unasked")
+        assert proposal.item.label is None
+
+
+def test_an_answer_given_meanwhile_wins(project: Project, alice: User, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    asked, answered = page.proposals[0].item, page.proposals[1].item
+    factories.open_query(asked, rank=99)
+    factories.open_query(answered)
+    Budget.objects.filter(project=project).update(unasked=58)
+    factories.answered(project, alice, "cherry")
+    assert page.lease is not None
+    decided = certifying.decide(project, bob, page.lease, [])
+    assert (decided.confirmed, decided.gone) == (22, 2)
+    assert fresh(answered).label.name == "cherry"
+    assert fresh(asked).state == "asked"
+    assert budget_of(project).unasked == project.items.unasked().count()
+    assert [fresh(page.proposals[place]).state for place in (0, 1, 2)] == ["withdrawn", "withdrawn", "confirmed"]
+
+
+def test_an_item_that_was_asked_meanwhile_is_shown_no_more(project: Project, bob: User) -> None:
+    first = certifying.claim_page(project, bob).proposals[0]
+    factories.open_query(first.item)
+    assert first not in certifying.claim_page(project, bob).proposals
+    assert certifying.waiting(project) == 39
+
+
+def test_the_same_form_twice_confirms_once(project: Project, bob: User) -> None:
+    page, first = confirm(project, bob, declined=[3])
+    assert page.lease is not None
+    assert certifying.decide(project, bob, page.lease, []) == first
+    assert budget_of(project).certified == 23
+
+
+def test_a_form_of_somebody_else_confirms_nothing(project: Project, alice: User, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    assert page.lease is not None
+    with pytest.raises(RefusedError):
+        certifying.decide(project, alice, page.lease, [])
+
+
+def test_a_page_taken_back_is_shown_again_with_its_marks(project: Project, bob: User) -> None:
+    page, _ = confirm(project, bob, declined=[2])
+    following = certifying.claim_page(project, bob)
+    assert certifying.undo(project, bob) == [page.proposals[2].pk]
+    again = certifying.claim_page(project, bob)
+    assert again.proposals == page.proposals
+    assert again.lease not in (page.lease, following.lease)
+    assert not Proposal.objects.exclude(state="open").exists()
+    assert fresh(following.proposals[0]).annotator is None
+    item = fresh(page.proposals[0].item)
+    assert (item.state, item.label, item.outcome, item.confidence, item.confidence_source) == (
+        "unasked", None, "", None, "",
+    )  # fmt: skip
+    budget = budget_of(project)
+    assert (budget.certified, budget.unasked) == (0, 60)
+
+
+def test_one_page_after_the_other_is_taken_back_and_nobody_elses(project: Project, alice: User, bob: User) -> None:
+    confirm(project, bob)
+    confirm(project, alice)
+    confirm(project, bob)
+    certifying.undo(project, bob)
+    certifying.undo(project, bob)
+    with pytest.raises(NothingToUndoError):
+        certifying.undo(project, bob)
+    assert {p.annotator for p in project.proposals.confirmed()} == {alice}
+
+
+def test_what_was_checked_since_is_not_taken_back(
+    project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 3)
+    page, _ = confirm(project, bob)
+    held = factories.held_query(project, alice)
+    certifying.undo(project, bob)
+    states = {p.item_id: p.state for p in project.proposals.filter(pk__in=[p.pk for p in page.proposals])}
+    assert states.pop(held.item_id) == "confirmed"
+    assert set(states.values()) == {"open"}
+    assert budget_of(project).certified == 1
+    assert not certifying.can_undo(project, bob)
+
+
+def test_one_in_fifty_is_asked_again_and_one_of_the_first_fifty_at_least() -> None:
+    total = 0
+    for seed in range(4):
+        project = factories.project(name=f"Seed {seed}", items=0, certify=True)
+        project.seed = seed
+        project.save(update_fields=["seed"])
+        factories.add_items(project, 250, audit="")
+        factories.proposals(project, "apple", 250)
+        bob = factories.user("bob")
+        while certifying.claim_page(project, bob).proposals:
+            confirm(project, bob)
+            made = project.queries.filter(draw=Query.Draw.CHECK).count()
+            assert made or budget_of(project).certified < 50
+        total += made
+    assert 8 <= total <= 40, "20 of 1,000"
+
+
+def test_checks_go_back_with_their_page_and_come_again_with_it(
+    project: Project, bob: User, always_checked: None
+) -> None:
+    confirm(project, bob)
+    first = set(project.queries.open().values_list("item", flat=True))
+    certifying.undo(project, bob)
+    assert not project.queries.open().exists()
+    confirm(project, bob)
+    assert set(project.queries.open().values_list("item", flat=True)) == first
+
+
+def test_a_check_says_no_more_than_the_audit_does(project: Project, bob: User, always_checked: None) -> None:
+    confirm(project, bob)
+    for query in project.queries.open():
+        assert (query.reason, query.strategy, query.score) == (serving.AUDIT_REASON, "check", None)
+
+
+def test_checks_go_to_others_where_there_are_any_and_else_to_who_confirmed(
+    project: Project, alice: User, bob: User, always_checked: None
+) -> None:
+    confirm(project, bob)
+    assert factories.held_query(project, bob).draw == Query.Draw.CHECK, "nobody else has labelled yet"
+    serving.release_held(project, bob)
+    factories.answered(project, alice, "apple")
+    assert factories.held_query(project, bob).draw == Query.Draw.RANDOM
+    assert factories.held_query(project, alice).draw == Query.Draw.CHECK
+
+
+def test_a_check_left_over_is_better_done_by_who_confirmed_than_by_nobody(
+    project: Project, alice: User, bob: User, always_checked: None
+) -> None:
+    confirm(project, bob)
+    factories.answered(project, alice, "apple")
+    project.items.unasked().update(state=Item.State.WITHDRAWN)
+    assert factories.held_query(project, bob).draw == Query.Draw.CHECK
+
+
+def test_a_check_that_agrees_costs_an_answer_and_counts_as_right(
+    project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 1)
+    confirm(project, bob)
+    query = checked(project, alice, "apple")
+    found = certifying.figures(project)
+    assert (found.certified, found.checked, found.right, found.is_too_low) == (1, 1, 1, False)
+    assert budget_of(project).settled == 1
+    assert fresh(query.item).state == "answered"
+
+
+def test_a_check_that_disagrees_wins_and_counts_as_wrong_until_somebody_decides(
+    project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 1)
+    confirm(project, bob)
+    item = checked(project, alice, "cherry").item
+    assert fresh(item).label.name == "cherry"
+    assert certifying.figures(project).right == 0
+    assert project.proposals.confirmed().get().label.name == "apple", "what was confirmed stays on record"
+    reviewing.correct(factories.issue(project.annotations.get(), "apple"), reviewer=alice)
+    assert certifying.figures(project).right == 1
+
+
+def test_an_answer_to_a_check_that_is_undone_leaves_the_confirmed_label(
+    project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 1)
+    confirm(project, bob)
+    item = checked(project, alice, "cherry").item
+    labeling.undo(project, alice)
+    assert (fresh(item).label.name, fresh(item).state) == ("apple", "certified")
+    assert certifying.figures(project).checked == 0
+    query = factories.held_query(project, alice)
+    assert query.lease is not None
+    labeling.record(query, labeling.Answer("skipped", None, query.lease), annotator=alice)
+    assert (fresh(item).label.name, fresh(item).state) == ("apple", "certified")
+    assert budget_of(project).unasked == project.items.unasked().count()
+
+
+def test_too_many_wrong_checks_end_the_offers(
+    project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 2)
+    confirm(project, bob)
+    for label in ("cherry", "apple"):
+        held = factories.held_query(project, alice)
+        assert held.lease is not None
+        answer = labeling.Answer("label", factories.label_of(project, label), held.lease)
+        labeling.record(held, answer, annotator=alice)
+    found = certifying.figures(project)
+    assert (found.checked, found.right, found.is_too_low) == (2, 1, True)
+    assert certifying.claim_page(project, bob).nothing == "imprecise"
+    assert certifying.waiting(project) == 0
+    assert "of 2 that were asked again 1 were right" in certifying.imprecision(project)
+    assert project.proposals.confirmed().count() == 2
+
+
+def test_a_decision_of_the_owner_stands_over_a_confirmed_label(project: Project, alice: User, bob: User) -> None:
+    page, _ = confirm(project, bob)
+    item = page.proposals[0].item
+    labeling.revise(fresh(item), outcome="out_of_scope", label=None, reviewer=alice)
+    assert (fresh(item).outcome, fresh(item).confidence_source) == ("out_of_scope", "review")
+    assert budget_of(project).unasked == project.items.unasked().count()
+    certifying.undo(project, bob)
+    assert fresh(item).outcome == "out_of_scope"
+
+
+def test_a_new_round_replaces_what_is_offered_but_not_the_page_in_somebodys_hands(project: Project, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    (newer,) = factories.proposals(project, "cherry", 1, number=2)
+    assert certifying.waiting(project) == 1
+    assert certifying.claim_page(project, bob).proposals == page.proposals
+    assert confirm(project, bob)[1].confirmed == 24
+    shown = certifying.claim_page(project, bob).proposals
+    assert shown == ([newer] if fresh(newer).item.state == "unasked" else [])
+
+
+def test_an_unfinished_round_offers_nothing(project: Project) -> None:
+    project.rounds.update(state="running")
+    assert certifying.waiting(project) == 0
+
+
+@pytest.mark.parametrize(("change", "nothing"), [("paused", "paused"), ("archived", "archived"), ("off", "off")])
+def test_nothing_is_offered_in_a_project_that_does_not_want_it(
+    project: Project, bob: User, change: str, nothing: str
+) -> None:
+    if change == "off":
+        project.certify = False
+    else:
+        project.state = change
+    assert certifying.claim_page(project, bob).nothing == nothing
+    assert certifying.waiting(project) == 0
+
+
+def test_who_leaves_the_project_gives_the_page_back(project: Project, alice: User, bob: User) -> None:
+    page = certifying.claim_page(project, bob)
+    managing.remove_person(project, bob.pk)
+    assert certifying.claim_page(project, alice).proposals == page.proposals
+
+
+@pytest.mark.parametrize(("right", "total"), [(0, 1), (1, 1), (7, 9), (198, 200), (400, 400), (3, 5), (1950, 2000)])
+def test_the_interval_is_clopper_and_pearsons(right: int, total: int) -> None:
+    exact = stats.binomtest(right, total).proportion_ci(method="exact")
+    assert certifying.exact_interval(right, total) == pytest.approx((exact.low, exact.high), abs=1e-6)
+
+
+def test_people_are_promised_what_the_model_is_held_to() -> None:
+    assert certifying.PRECISION == alcore.certifying.PRECISION
+
+
+def test_confirmed_labels_are_no_truth_for_trials(project: Project, bob: User) -> None:
+    before = advising._labeled(project).count()
+    confirm(project, bob)
+    assert advising._labeled(project).count() == before
+
+
+def test_nothing_checked_says_nothing() -> None:
+    assert certifying.exact_interval(0, 0) == (0, 1)
