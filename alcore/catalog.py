@@ -36,7 +36,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     Strategy(
         "auto",
         "Automatic",
-        "Asks where margins are close, spread over the pool; at random where random answers show that this pays more.",
+        "Asks where margins are close, spread over pool and rare labels; at random where that is seen to teach more.",
         "Bae, Oliveira & Sutherland (2025), with a control of our own",
         "plan",
         "probs",
@@ -106,7 +106,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     Strategy(
         "bald",
         "BALD",
-        "Asks where samples of the model (MC dropout) are each sure of themselves and disagree with each other.",
+        "Asks where samples of the model are each sure of themselves and disagree with each other.",
         "Houlsby et al. (2011); Gal, Islam & Ghahramani (2017)",
         "score",
         "draws",
