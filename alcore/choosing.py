@@ -20,6 +20,7 @@ from alcore.strategies.diversity import uncertainty_herding
 PER_PLACE = 50  # candidates for every place of the batch, where a strategy looks at them together
 FEWEST = 1_000  # in a shortlist, where the pool has as many
 BALANCED_FROM = 5  # batches of what the strategy would ask; a class that has none there is looked for beyond
+MOST_BALANCED = 200  # of those, as a strategy's cost may grow with the square; with draws of the model, one batch
 NO_ITEMS: Ints = np.zeros(0, dtype=np.int64)
 NO_ANSWERS = Answers(NO_ITEMS, NO_ITEMS)
 MOST = 10_000  # in a shortlist: what is held in full, 15 MB at 384 dimensions
@@ -155,7 +156,8 @@ class Choice:
     def _pick(self) -> Pick:
         if "class_balance" not in (*self.config.guards, *self.decision.guards):
             return self._asked_first(self.config.batch)
-        first = self._asked_first(BALANCED_FROM * self.config.batch).items
+        batch, most = self.config.batch, 0 if self.strategy.needs == "draws" else MOST_BALANCED
+        first = self._asked_first(max(batch, min(BALANCED_FROM * batch, most))).items
         order = self.scored.order[: self.scorer.keep]
         return self._balanced(np.concatenate([first, order[~np.isin(order, first)]]))
 

@@ -131,7 +131,7 @@ def run_round(
         _train(data, config, model, found, clock)
         with clock.step("evaluate"):
             found.predictions = scoring.predicted(data.features, data.audit_item, model)
-        pool = _pool(data, found.resolved.items, found.resolved.labels)
+        pool = _pool(data, found.resolved.items, found.resolved.labels, config)
         choice = choosing.Choice(pool, config, model, clock.report, previous)
         with clock.step("score"):
             choice.score()
@@ -145,7 +145,7 @@ def run_round(
 
 def _cover(data: RoundInput, config: RoundConfig, resolved: Consensus) -> Selection:
     """Without a model: the batch covers the pool."""
-    askable = choosing.one_of_each_group(_pool(data, resolved.items, resolved.labels), config.batch)
+    askable = choosing.one_of_each_group(_pool(data, resolved.items, resolved.labels, config), config.batch)
     pool = np.flatnonzero(askable)
     sample = np.sort(_rng(config, 0).permutation(pool)[:COVERED])
     order = max_herding(np.asarray(data.features[sample], dtype=np.float32), config.batch, rng=_rng(config, 1))
@@ -179,7 +179,12 @@ def _certify(data: RoundInput, choice: choosing.Choice, chosen: Selection, found
     found.notes.append(certifying.note(found.certified))
 
 
-def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
+def _drawn(audit: Ints, config: RoundConfig) -> Ints:
+    """The stop set: audit items stand in the order of the file, which may go class by class."""
+    return audit if len(audit) <= STOP_SET else np.sort(_rng(config, 10).permutation(audit)[:STOP_SET])
+
+
+def _pool(data: RoundInput, labeled: Ints, labels: Ints, config: RoundConfig) -> choosing.Pool:
     """With what was drawn at random apart: random draws for training, and the audit's choices half."""
     at_random = np.zeros(len(data.open), dtype=bool) if data.at_random is None else data.at_random
     _, first_vote = np.unique(data.vote_item, return_index=True)
@@ -196,7 +201,7 @@ def _pool(data: RoundInput, labeled: Ints, labels: Ints) -> choosing.Pool:
         groups=data.groups,
         asked=Answers(items, given),
         random=Answers(random, np.concatenate([given[drawn], data.audit_label[answered]])),
-        stop_set=data.audit_item[:STOP_SET],
+        stop_set=_drawn(data.audit_item, config),
         folds=data.folds[labeled],
         costs=data.costs,
     )

@@ -9,7 +9,8 @@ from typing import Any
 from alcore.simulation import Run
 
 ROOT = Path(__file__).parent.parent
-CODE = ("alcore", "models_zoo", "annotator/learning/datasets.py")  # what a run depends on, besides its set
+# what a run depends on, besides the description of its set and the file itself
+CODE = ("alcore", "models_zoo", "annotator/learning/datasets.py", "annotator/vectors.py", "benchmarks/efficiency.py")
 
 
 class Played:

@@ -1,6 +1,7 @@
 """A batch that is worth asking together: high scores, spread over the pool."""
 
 from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from alcore.strategies.geometry import around_the_mean, draw_by, largest, neares
 
 TARGETS = 1500  # items to be covered, drawn from the pool: cost and memory do not grow with it
 CANDIDATES = 600  # the best by score; ten for every place of the batch where that is more
+MOST_CANDIDATES = 10_000  # 60 MB of distances to the targets; more only where the batch is larger
 LABELED_AT_ONCE = 4096
 BANDWIDTH = 0.3  # of the median squared distance; 0.3 and 1 were alike, 0.1 worse, on digits and questions (TREC)
 
@@ -36,7 +38,7 @@ def uncertainty_herding(
     require_finite("scores", scores[ranked])
     if len(ranked) and scores[ranked].min() < 0:
         raise ValueError(f"scores must not be negative; the lowest is {scores[ranked].min()}.")
-    candidates = ranked[: max(CANDIDATES, 10 * batch)]
+    candidates = ranked[: max(CANDIDATES, batch, min(10 * batch, MOST_CANDIDATES))]
     targets = np.sort(rng.permutation(ranked)[:TARGETS])
     points, chances = (np.asarray(features[rows], dtype=np.float32) for rows in (targets, candidates))
     distances = squared_distances(points, chances)
@@ -116,12 +118,21 @@ def _to_nearest(points: Floats, labeled: Floats) -> Floats:
 
 
 def _cover(kernel: Floats, weights: Floats, covered: Floats, batch: int) -> Ints:
-    """(batch,) columns of the kernel (targets, candidates), greedily; equal gains go to the earlier column."""
-    free = np.ones(kernel.shape[1], dtype=bool)
-    chosen = np.empty(batch, dtype=np.int64)
-    for place in range(batch):
-        gain = weights @ np.maximum(kernel - covered[:, None], 0)
-        best = int(np.argmax(np.where(free, gain, -1)))
-        chosen[place], free[best] = best, False
-        covered = np.maximum(covered, kernel[:, best])
-    return chosen
+    """(batch,) columns of the kernel (targets, candidates), greedily; equal gains go to the earlier column.
+
+    Lazily: a column gains less as others are chosen, so only those whose last gain is still the best are looked at
+    again. Source: Minoux (1978).
+    """
+    columns = np.ascontiguousarray(kernel.T)
+    waiting = [(-float(gain), place) for place, gain in enumerate(np.maximum(columns - covered, 0) @ weights)]
+    heapify(waiting)
+    chosen: list[int] = []
+    while len(chosen) < batch:
+        _, column = heappop(waiting)
+        now = (-float(np.maximum(columns[column] - covered, 0) @ weights), column)
+        if waiting and now > waiting[0]:
+            heappush(waiting, now)
+            continue
+        chosen.append(column)
+        covered = np.maximum(covered, columns[column])
+    return np.array(chosen, dtype=np.int64)

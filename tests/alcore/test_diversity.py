@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from alcore.strategies import diversity
 from alcore.strategies.diversity import uncertainty_herding
 
 RNG = np.random.default_rng(0)
@@ -44,3 +45,15 @@ def test_bad_scores_are_refused(bad: float, said: str) -> None:
     spoiled[4] = bad
     with pytest.raises(ValueError, match=said):
         herd(scores=spoiled)
+
+
+def test_lazy_cover_picks_what_looking_at_everything_picks() -> None:
+    rng = np.random.default_rng(5)
+    kernel, weights = rng.random((60, 40)).astype(np.float32), rng.random(60).astype(np.float32)
+    kernel[:, 7] = kernel[:, 3]  # a tie: the earlier one
+    covered, wanted = np.zeros(60, dtype=np.float32), []
+    for _ in range(12):
+        gains = [-1.0 if c in wanted else float(np.maximum(kernel[:, c] - covered, 0) @ weights) for c in range(40)]
+        wanted.append(int(np.argmax(gains)))
+        covered = np.maximum(covered, kernel[:, wanted[-1]])
+    assert diversity._cover(kernel, weights, np.zeros(60, dtype=np.float32), 12).tolist() == wanted

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from alcore import rounds
 from alcore.rounds import run_round
 from models_zoo.heads import Ensemble
 from tests.alcore.arrays import DIGITS, config, digits_round
@@ -114,3 +115,11 @@ def test_right_answers_to_doubtful_questions_are_seldom_accused() -> None:
             vote_label=np.concatenate([data.vote_label, DIGITS.target[chosen]]),
         )
     assert len(run_round(data, config(), Ensemble()).issues) <= 0.05 * len(data.vote_item)
+
+
+def test_members_are_compared_all_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may go class by class: its first items are no sample of it."""
+    monkeypatch.setattr(rounds, "STOP_SET", 20)
+    drawn = rounds._drawn(np.arange(400), config("auto"))
+    assert len(set(drawn)) == 20
+    assert drawn.max() > 200
