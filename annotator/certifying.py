@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from annotator import budgeting, serving
@@ -20,6 +20,7 @@ from annotator.models.proposals import ProposalQuerySet
 PAGE = 24  # shown at once: what one takes in at a glance
 PRECISION = 0.99  # promised of what is offered; alcore.certifying holds the model to it
 CHECKED_SHARE = 0.02  # of what is confirmed is asked again, blind
+FEWEST_CHECKS = 10  # answered before they may end the offers: one wrong of two says little
 CHECK_WITHIN = 50  # confirmed labels, of which one at least is
 CHECK_RANK = 57  # behind the first five questions of a batch, so that a check does not come right after its page
 State = Proposal.State
@@ -39,7 +40,7 @@ class Figures:
     @property
     def is_too_low(self) -> bool:
         """Whether surely less is right than was promised."""
-        return self.high < PRECISION
+        return self.checked >= FEWEST_CHECKS and self.high < PRECISION
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Page:
 
     proposals: list[Proposal]
     left: int = 0  # offered beside these
-    # "off", "paused", "archived", "imprecise" (too many of those checked were wrong), "held" (by others) or "none"
+    # "off", "paused", "archived", "imprecise" (too many of those checked were wrong), "limit" (checks are open, and no
+    # answers left for them), "held" (by others) or "none"
     nothing: str = ""
 
     @property
@@ -67,7 +69,7 @@ class Decided:
     label: Label
     confirmed: int
     declined: int
-    gone: int  # asked or answered by the ordinary way meanwhile, which wins
+    gone: int  # asked or answered by the ordinary way meanwhile, which wins; or declined by somebody
 
 
 def figures(project: Project) -> Figures:
@@ -91,11 +93,16 @@ def imprecision(project: Project) -> str:
 
 
 def offered(project: Project) -> ProposalQuerySet:
-    """What the newest finished round proposes, as far as nobody was asked it since; an earlier round's is past."""
+    """What the newest finished round proposes, as far as nobody was asked it since; an earlier round's is past.
+
+    Without items of which an earlier round's proposal was declined, or is in somebody's hands.
+    """
     if not project.certify:
         return Proposal.objects.none()
+    held = Q(state=State.OPEN, held_until__gte=timezone.now())
+    others = Proposal.objects.filter(Q(state=State.DECLINED) | held, item=OuterRef("item")).exclude(pk=OuterRef("pk"))
     newest = project.rounds.filter(state=Round.State.DONE).order_by("-number").values("pk")[:1]
-    return Proposal.objects.open().filter(round=newest, item__state=Item.State.UNASKED)
+    return Proposal.objects.open().filter(~Exists(others), round=newest, item__state=Item.State.UNASKED)
 
 
 def waiting(project: Project) -> int:
@@ -110,16 +117,21 @@ def claim_page(project: Project, person: User) -> Page:
 
     They stay in the pool all the same. Whoever is asked one in the ordinary way takes it off the page.
     """
-    if reason := _refusal(project):
+    reason = _refusal(project)
+    if reason and reason != "limit":
         return Page([], nothing=reason)
     with transaction.atomic():
         budgeting.locked(project.pk)
-        found = list(_held_by(project, person))
-        if found:
+        mine = list(_in_hands_of(project, person).in_full())
+        found = _still_shown(mine)
+        if not found and reason:
+            return Page([], nothing=reason)
+        found = found or _next_page(project)
+        if found != mine:  # a lease never comes to stand for anything but what was shown under it
+            give_back(project, person)
+            _hold(found, person, uuid4())
+        elif found:
             _hold(found, person, found[0].lease)
-        else:
-            found = _next_page(project)
-            _hold(found, person, uuid4())  # a lease never comes to stand for more than was shown under it
     others = offered(project).exclude(pk__in=[proposal.pk for proposal in found]).count()
     return Page(found, left=others, nothing="" if found else "held" if others else "none")
 
@@ -135,8 +147,11 @@ def decide(project: Project, person: User, lease: UUID, declined: Collection[int
         if not page:
             raise RefusedError("This page is not in your hands any more, so nothing of it was confirmed.")
         shown = [proposal for proposal in page if proposal.state == State.OPEN]
+        items = [proposal.item_id for proposal in shown]
+        refused = Proposal.objects.filter(item__in=items, state=State.DECLINED)
+        ended = set(refused.values_list("item_id", flat=True))
         for proposal in shown:
-            proposal.state = _decision(proposal, declined)
+            proposal.state = _decision(proposal, declined, ended)
         _settle(shown, budget)
         _draw_checks(project, [proposal for proposal in shown if proposal.state == State.CONFIRMED], budget)
         budget.save()
@@ -154,6 +169,8 @@ def undo(project: Project, person: User) -> list[int]:
 
     What was asked again or answered since stays as it was decided.
     """
+    if not _may_undo(project):
+        raise RefusedError("No labels are offered to be confirmed here now, so the page stays as you decided it.")
     with transaction.atomic():
         budget = budgeting.locked(project.pk)
         mine = _decided_by(project, person)
@@ -170,13 +187,17 @@ def undo(project: Project, person: User) -> list[int]:
 
 
 def can_undo(project: Project, person: User) -> bool:
-    return _decided_by(project, person).exists()
+    return _may_undo(project) and _decided_by(project, person).exists()
+
+
+def _may_undo(project: Project) -> bool:
+    """Where a page taken back could be shown again: without a limit too, since that ends new pages only."""
+    return _refusal(project) in ("", "limit")
 
 
 def give_back(project: Project, person: User) -> None:
     """Let others be shown what the person is shown now."""
-    mine = project.proposals.open().filter(annotator=person)
-    mine.update(annotator=None, lease=None, held_until=None)
+    _in_hands_of(project, person).update(annotator=None, lease=None, held_until=None)
 
 
 def exact_interval(right: int, total: int) -> tuple[float, float]:
@@ -210,13 +231,29 @@ def _refusal(project: Project) -> str:
         return "off"
     if not project.is_active:
         return "archived" if project.state == Project.State.ARCHIVED else "paused"
-    return "imprecise" if figures(project).is_too_low else ""
+    if figures(project).is_too_low:
+        return "imprecise"
+    return "limit" if _checks_wait_in_vain(project) else ""
 
 
-def _held_by(project: Project, person: User) -> ProposalQuerySet:
-    """What the person is shown, even where a round has come since: they are looking at it."""
-    held = project.proposals.in_full().open().filter(annotator=person, held_until__gte=timezone.now())
-    return held.filter(item__state=Item.State.UNASKED)
+def _checks_wait_in_vain(project: Project) -> bool:
+    """Whether labels that were confirmed are to be asked again, and the limit leaves no answers for that."""
+    if budgeting.has_room(Budget.objects.get(project=project)):
+        return False
+    return project.queries.open().filter(draw=Query.Draw.CHECK).exists()
+
+
+def _in_hands_of(project: Project, person: User) -> ProposalQuerySet:
+    """What the person was shown last and has not decided, even where a round has come since."""
+    return project.proposals.open().filter(annotator=person, decided_at=None)
+
+
+def _still_shown(mine: list[Proposal]) -> list[Proposal]:
+    """Of one label, and without what was asked or answered meanwhile."""
+    now = timezone.now()
+    held = [proposal for proposal in mine if proposal.held_until and proposal.held_until >= now]
+    unasked = [proposal for proposal in held if proposal.item.state == Item.State.UNASKED]
+    return [proposal for proposal in unasked if proposal.label_id == unasked[0].label_id]
 
 
 def _next_page(project: Project) -> list[Proposal]:
@@ -235,10 +272,12 @@ def _hold(page: list[Proposal], person: User, lease: UUID | None) -> None:
     Proposal.objects.filter(pk__in=ids).update(annotator=person, lease=lease, held_until=until)
 
 
-def _decision(proposal: Proposal, declined: Collection[int]) -> str:
+def _decision(proposal: Proposal, declined: Collection[int], ended: Collection[int]) -> str:
+    """Ended: items that somebody declined before, of another round's."""
     if proposal.pk in declined:
         return State.DECLINED
-    return State.CONFIRMED if proposal.item.state == Item.State.UNASKED else State.WITHDRAWN
+    is_free = proposal.item.state == Item.State.UNASKED and proposal.item_id not in ended
+    return State.CONFIRMED if is_free else State.WITHDRAWN
 
 
 def _settle(decided: list[Proposal], budget: Budget) -> None:
@@ -277,7 +316,8 @@ def _draw_checks(project: Project, confirmed: list[Proposal], budget: Budget) ->
     for proposal in drawn:
         _open_check(proposal, probability=CHECKED_SHARE)
     if not drawn and budget.certified >= CHECK_WITHIN and not _is_checked(project):
-        standing = project.proposals.in_full().confirmed().filter(item__state=Item.State.CERTIFIED)
+        # one whose check came to nothing, since people skipped it, would come to nothing again
+        standing = project.proposals.in_full().confirmed().filter(item__state=Item.State.CERTIFIED, check_query=None)
         for proposal in sorted(standing, key=lambda each: _hash(project, each))[:1]:
             _open_check(proposal)
 

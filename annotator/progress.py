@@ -32,8 +32,15 @@ class Bar:
 
     @property
     def total(self) -> int:
-        """What the project's bar fills up to: the limit, else the items that were not confirmed in bulk."""
-        return self.items - self.certified if self.limit is None else self.limit
+        return _total(self.limit, self.items - self.certified, self.settled)
+
+
+def _total(limit: int | None, unconfirmed: int, settled: int) -> int:
+    """What a project's bar fills up to: the limit, else the items that were not confirmed in bulk.
+
+    No less than was answered: confirmed labels that were asked again were answered too.
+    """
+    return max(unconfirmed, settled) if limit is None else limit
 
 
 def bar(project: Project) -> Bar:
@@ -76,7 +83,7 @@ def cards(user: User) -> list[Card]:
 
 def _card(membership: Membership) -> Card:
     project, budget = membership.project, membership.project.budget
-    total = project.item_count - budget.certified if budget.limit is None else budget.limit
+    total = _total(budget.limit, project.item_count - budget.certified, budget.settled)
     return Card(project, membership.role == Membership.Role.OWNER, budget.settled, total)
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from annotator import budgeting
@@ -15,6 +15,7 @@ from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, Membership, 
 
 RANDOM_REASON = "Drawn at random while the next batch is being prepared."
 AUDIT_REASON = "Drawn at random to measure how good the model is."
+LABELS_TOO = timedelta(days=1)  # since the last answer of somebody for whom checks are kept
 ENOUGH_TO_SAY = 30  # answers of the reporting half below which no accuracy is shown
 
 
@@ -129,11 +130,13 @@ def _not_seen_by(person: User, queries: QuerySet[Query]) -> QuerySet[Query]:
 
 
 def _checks_for_others(person: User) -> Exists:
-    """Labels that this person confirmed in bulk, where somebody else labels too who can check them."""
-    others = Membership.objects.exclude(user=person).filter(
-        Exists(Annotation.objects.filter(project=OuterRef("project"), annotator=OuterRef("user"))),
-        project=OuterRef("project"),
+    """Labels that this person confirmed in bulk, where somebody else labels too these days who can check them."""
+    answers = Annotation.objects.filter(
+        project=OuterRef("project"), annotator=OuterRef("user"), source=Annotation.Source.ANSWER
     )
+    last = Subquery(answers.order_by("-sequence").values("created_at")[:1])
+    others = Membership.objects.exclude(user=person).filter(project=OuterRef("project"))
+    others = others.alias(last=last).filter(last__gte=timezone.now() - LABELS_TOO)
     return Exists(Proposal.objects.confirmed().filter(Exists(others), check_query=OuterRef("pk"), annotator=person))
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from scipy import stats
 
 import alcore.certifying
-from annotator import advising, budgeting, certifying, labeling, managing, reviewing, serving
+from annotator import advising, budgeting, certifying, labeling, managing, progress, reviewing, serving
 from annotator.certifying import Decided, Page
 from annotator.errors import NothingToUndoError, RefusedError
 from annotator.models import Budget, Item, Project, Proposal, Query
@@ -272,6 +272,57 @@ def test_checks_go_to_others_where_there_are_any_and_else_to_who_confirmed(
     assert factories.held_query(project, alice).draw == Query.Draw.CHECK
 
 
+def test_checks_are_not_kept_for_who_brought_a_file_or_labelled_long_ago(
+    project: Project, alice: User, bob: User, always_checked: None
+) -> None:
+    factories.answered(project, alice, "apple")
+    confirm(project, bob)
+    assert factories.held_query(project, bob).draw == Query.Draw.RANDOM, "alice labels too"
+    serving.release_held(project, bob)
+    project.queries.exclude(draw=Query.Draw.CHECK).update(state="withdrawn")
+    project.annotations.update(created_at=timezone.now() - timedelta(days=2))
+    assert factories.held_query(project, bob).draw == Query.Draw.CHECK
+    serving.release_held(project, bob)
+    project.annotations.update(created_at=timezone.now(), source="import")
+    assert factories.held_query(project, bob).draw == Query.Draw.CHECK
+
+
+def test_a_check_that_people_skipped_is_no_check_and_another_item_is_asked(
+    bob: User, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "CHECKED_SHARE", 0.0)
+    project = factories.project(items=0, certify=True)
+    factories.add_items(project, 120, audit="")
+    factories.proposals(project, "apple", 120)
+    for _ in range(3):
+        confirm(project, bob)
+    first = check_of(project)
+    for person in (alice, factories.user("carl")):
+        query = factories.held_query(project, person)
+        assert (query, query.lease is None) == (first, False)
+        assert query.lease is not None
+        labeling.record(query, labeling.Answer("skipped", None, query.lease), annotator=person)
+    assert fresh(first).state == "withdrawn"
+    confirm(project, bob)
+    assert check_of(project).item_id != first.item_id
+
+
+def test_no_new_pages_come_while_checks_wait_and_the_limit_leaves_no_answers(
+    project: Project, alice: User, bob: User, always_checked: None
+) -> None:
+    budgeting.set_limit(project, 0)
+    mine = certifying.claim_page(project, alice)
+    page, _ = confirm(project, bob)
+    assert certifying.claim_page(project, bob).nothing == "limit"
+    assert certifying.waiting(project) == 0
+    assert certifying.claim_page(project, alice).proposals == mine.proposals, "a page in somebody's hands stays"
+    certifying.undo(project, bob)
+    assert certifying.claim_page(project, bob).proposals == page.proposals
+    confirm(project, bob)
+    budgeting.set_limit(project, 1)
+    assert certifying.claim_page(project, bob).proposals
+
+
 def test_a_check_left_over_is_better_done_by_who_confirmed_than_by_nobody(
     project: Project, alice: User, bob: User, always_checked: None
 ) -> None:
@@ -325,19 +376,24 @@ def test_an_answer_to_a_check_that_is_undone_leaves_the_confirmed_label(
 def test_too_many_wrong_checks_end_the_offers(
     project: Project, alice: User, bob: User, always_checked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certifying, "PAGE", 2)
+    monkeypatch.setattr(certifying, "PAGE", 10)
     confirm(project, bob)
-    for label in ("cherry", "apple"):
+    for label in ("cherry", "cherry", *["apple"] * 8):
+        assert certifying.waiting(project) == 30, "two wrong of few say too little"
         held = factories.held_query(project, alice)
         assert held.lease is not None
         answer = labeling.Answer("label", factories.label_of(project, label), held.lease)
         labeling.record(held, answer, annotator=alice)
     found = certifying.figures(project)
-    assert (found.checked, found.right, found.is_too_low) == (2, 1, True)
+    assert (found.checked, found.right, found.is_too_low) == (10, 8, True)
     assert certifying.claim_page(project, bob).nothing == "imprecise"
     assert certifying.waiting(project) == 0
-    assert "of 2 that were asked again 1 were right" in certifying.imprecision(project)
-    assert project.proposals.confirmed().count() == 2
+    assert "of 10 that were asked again 8 were right" in certifying.imprecision(project)
+    assert project.proposals.confirmed().count() == 10
+    assert not certifying.can_undo(project, bob)
+    wrong = project.items.filter(label__name="cherry")[0]
+    labeling.revise(wrong, outcome="label", label=factories.label_of(project, "apple"), reviewer=alice)
+    assert certifying.waiting(project) == 30, "it goes on once an owner found that the check was wrong"
 
 
 def test_a_decision_of_the_owner_stands_over_a_confirmed_label(project: Project, alice: User, bob: User) -> None:
@@ -350,14 +406,64 @@ def test_a_decision_of_the_owner_stands_over_a_confirmed_label(project: Project,
     assert fresh(item).outcome == "out_of_scope"
 
 
-def test_a_new_round_replaces_what_is_offered_but_not_the_page_in_somebodys_hands(project: Project, bob: User) -> None:
+def test_a_new_round_replaces_what_is_offered_but_not_the_page_in_somebodys_hands(
+    project: Project, alice: User, bob: User
+) -> None:
     page = certifying.claim_page(project, bob)
-    (newer,) = factories.proposals(project, "cherry", 1, number=2)
-    assert certifying.waiting(project) == 1
+    *same, first, second = factories.proposals(project, "cherry", 26, number=2)
+    assert {p.item_id for p in same} == {p.item_id for p in page.proposals}
+    assert certifying.waiting(project) == 2, "what somebody looks at is offered to nobody else"
+    assert certifying.claim_page(project, alice).proposals == [first, second]
     assert certifying.claim_page(project, bob).proposals == page.proposals
-    assert confirm(project, bob)[1].confirmed == 24
-    shown = certifying.claim_page(project, bob).proposals
-    assert shown == ([newer] if fresh(newer).item.state == "unasked" else [])
+    assert confirm(project, bob, declined=[0, 1])[1].confirmed == 22
+    assert certifying.claim_page(project, bob).nothing == "held", "nor is what was declined"
+
+
+def test_what_somebody_declined_late_is_not_confirmed_by_who_saw_it_next(
+    project: Project, alice: User, bob: User
+) -> None:
+    page = certifying.claim_page(project, bob)
+    Proposal.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    factories.proposals(project, "apple", 24, number=2)
+    other = certifying.claim_page(project, alice)
+    assert {p.item_id for p in other.proposals} == {p.item_id for p in page.proposals}
+    assert page.lease is not None
+    assert other.lease is not None
+    certifying.decide(project, bob, page.lease, [p.pk for p in page.proposals[1:]])
+    decided = certifying.decide(project, alice, other.lease, [])
+    assert (decided.confirmed, decided.gone) == (0, 24)
+    assert project.proposals.confirmed().count() == 1
+
+
+def test_what_went_off_a_page_comes_back_neither_under_its_lease_nor_under_another_label(
+    project: Project, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "PAGE", 2)
+    page = certifying.claim_page(project, bob)
+    gone, kept = page.proposals
+    Item.objects.filter(pk=gone.item_id).update(state="asked")
+    shorter = certifying.claim_page(project, bob)
+    assert shorter.proposals == [kept]
+    assert shorter.lease not in (None, page.lease)
+    assert fresh(gone).annotator is None
+    Item.objects.filter(pk=gone.item_id).update(state="unasked")
+    assert shorter.lease is not None
+    assert certifying.decide(project, bob, shorter.lease, []).confirmed == 1
+    assert fresh(gone).state == "open"
+
+
+def test_a_page_whose_items_were_all_asked_does_not_come_back_between_those_of_another_label(bob: User) -> None:
+    project = factories.project(items=0, certify=True)
+    factories.add_items(project, 6, audit="")
+    (apple,) = factories.proposals(project, "apple", 1)
+    factories.proposals(project, "banana", 5, number=1)
+    assert certifying.claim_page(project, bob).proposals == [apple]
+    Item.objects.filter(pk=apple.item_id).update(state="asked")
+    bananas = certifying.claim_page(project, bob)
+    Item.objects.filter(pk=apple.item_id).update(state="unasked")
+    assert certifying.claim_page(project, bob).proposals == bananas.proposals
+    assert certifying.claim_page(project, bob).lease == bananas.lease
+    assert {p.label.name for p in bananas.proposals} == {"banana"}
 
 
 def test_an_unfinished_round_offers_nothing(project: Project) -> None:
@@ -369,12 +475,17 @@ def test_an_unfinished_round_offers_nothing(project: Project) -> None:
 def test_nothing_is_offered_in_a_project_that_does_not_want_it(
     project: Project, bob: User, change: str, nothing: str
 ) -> None:
+    confirm(project, bob)
     if change == "off":
         project.certify = False
     else:
         project.state = change
     assert certifying.claim_page(project, bob).nothing == nothing
     assert certifying.waiting(project) == 0
+    assert not certifying.can_undo(project, bob)
+    with pytest.raises(RefusedError, match="stays as you decided it"):
+        certifying.undo(project, bob)
+    assert project.proposals.confirmed().count() == 24
 
 
 def test_who_leaves_the_project_gives_the_page_back(project: Project, alice: User, bob: User) -> None:
@@ -391,6 +502,19 @@ def test_the_interval_is_clopper_and_pearsons(right: int, total: int) -> None:
 
 def test_people_are_promised_what_the_model_is_held_to() -> None:
     assert certifying.PRECISION == alcore.certifying.PRECISION
+
+
+def test_what_was_answered_is_never_more_than_the_bar_fills_up_to(
+    project: Project, alice: User, bob: User, always_checked: None
+) -> None:
+    while certifying.claim_page(project, bob).proposals:
+        confirm(project, bob)
+    while serving.claim_next(project, alice).query is not None:
+        factories.answered(project, alice)
+    bar = progress.bar(project)
+    assert (bar.settled, bar.certified, bar.total) == (60, 40, 60)
+    (card,) = progress.cards(bob)
+    assert (card.settled, card.total) == (60, 60)
 
 
 def test_confirmed_labels_are_no_truth_for_trials(project: Project, bob: User) -> None:

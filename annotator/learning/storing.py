@@ -194,12 +194,13 @@ def _store_confidences(outcome: Outcome) -> None:
     ids = outcome.pool.ids[resolved.items].tolist()
     rows = list(zip(ids, resolved.labels.tolist(), resolved.confidence.tolist(), strict=True))
     for start in range(0, len(rows), PIECE):
-        _update_confidences(outcome.pool, {item: seen for item, *seen in rows[start : start + PIECE]})
+        _update_confidences(outcome, {item: seen for item, *seen in rows[start : start + PIECE]})
 
 
-def _update_confidences(pool: Pool, seen: dict[int, list[Any]]) -> None:
+def _update_confidences(outcome: Outcome, seen: dict[int, list[Any]]) -> None:
     with transaction.atomic():
-        Item.objects.bulk_update(_changed(pool, seen), ["confidence", "confidence_source"])
+        _still_ours(outcome.round)
+        Item.objects.bulk_update(_changed(outcome.pool, seen), ["confidence", "confidence_source"])
 
 
 def _changed(pool: Pool, seen: dict[int, list[Any]]) -> list[Item]:
@@ -215,12 +216,20 @@ def _changed(pool: Pool, seen: dict[int, list[Any]]) -> list[Item]:
 
 def _store_proposals(outcome: Outcome) -> None:
     """What people may confirm in bulk, in pieces: shown to nobody until the round is done, and with it published."""
-    for piece in _pieces(outcome.round.proposals.all()):  # of an attempt that died
-        Proposal.objects.filter(pk__in=piece).delete()
+    _delete_proposals(outcome.round)
     found, pool = outcome.result.certified, outcome.pool
     rows = list(zip(pool.ids[found.items].tolist(), found.labels.tolist(), found.confidence.tolist(), strict=True))
     for start in range(0, len(rows), PIECE):
         _add_proposals(outcome, rows[start : start + PIECE])
+
+
+def _delete_proposals(attempt: Round) -> None:
+    """Those of an attempt that died; never what people decided, nor what another attempt published."""
+    earlier = Proposal.objects.open().filter(round=attempt)
+    for piece in _pieces(earlier):
+        with transaction.atomic():
+            _still_ours(attempt)
+            earlier.filter(pk__in=piece).delete()
 
 
 def _add_proposals(outcome: Outcome, rows: list[tuple[int, int, float]]) -> None:

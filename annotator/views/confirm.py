@@ -87,5 +87,5 @@ def _note(decided: certifying.Decided) -> str:
     if decided.declined:
         said += f" {decided.declined} will be asked one by one."
     if decided.gone:
-        said += f" {decided.gone} had been asked meanwhile, and went without you."
+        said += f" {decided.gone} had been asked or declined meanwhile, and went without you."
     return said

@@ -93,7 +93,7 @@ def test_a_project_with_few_answers_is_told_how_many_it_takes() -> None:
     assert any("Nothing to confirm in bulk yet" in note for note in found.notes)
 
 
-def test_an_attempt_that_died_leaves_nothing_behind_and_a_late_corpse_adds_nothing() -> None:
+def test_an_attempt_that_died_leaves_nothing_behind_and_a_late_corpse_adds_and_takes_nothing() -> None:
     project = factories.project(items=0, certify=True)
     factories.add_items(project, 20, audit="")
     factories.proposals(project, "apple", 5)
@@ -101,9 +101,18 @@ def test_an_attempt_that_died_leaves_nothing_behind_and_a_late_corpse_adds_nothi
     outcome = an_outcome(project, found, items=[3, 4])
     storing._store_proposals(outcome)
     assert list(found.proposals.order_by("item").values_list("item", flat=True)) == outcome.pool.ids[[3, 4]].tolist()
-    Round.objects.filter(pk=found.pk).update(attempt=2)
-    with pytest.raises(AttemptLostError):
-        storing._store_proposals(outcome)
+    Round.objects.filter(pk=found.pk).update(attempt=2, state="done")
+    bob = factories.user("bob")
+    page = certifying.claim_page(project, bob)
+    assert page.lease is not None
+    certifying.decide(project, bob, page.lease, [page.proposals[0].pk])
+    factories.proposals(project, "banana", 2, number=found.number)
+    before = sorted(found.proposals.values_list("pk", "state"))
+    assert {state for _, state in before} == {"confirmed", "declined", "open"}
+    for late in (storing._store_proposals, lambda given: storing._update_confidences(given, {})):
+        with pytest.raises(AttemptLostError):
+            late(outcome)
+    assert sorted(found.proposals.values_list("pk", "state")) == before
 
 
 def an_outcome(project: Project, found: Round, *, items: list[int]) -> storing.Outcome:

@@ -153,12 +153,24 @@ def test_the_page_says_why_it_is_empty(as_bob: Client, project: Project, change:
     assert said in page(as_bob, project)
 
 
+def test_the_page_says_that_the_limit_leaves_no_answers_for_checks(
+    as_bob: Client, bob: User, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifying, "CHECKED_SHARE", 1.1)
+    Budget.objects.filter(project=project).update(limit=0)
+    found = certifying.claim_page(project, bob)
+    assert found.lease is not None
+    certifying.decide(project, bob, found.lease, [])
+    assert "waits to be asked again, and the limit on answers is reached" in page(as_bob, project)
+
+
 def test_too_many_wrong_checks_are_told_where_people_look(
     as_alice: Client, as_bob: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certifying, "figures", lambda _: certifying.Figures(120, 40, 36, 0.763, 0.972))
     html = page(as_bob, project)
     assert "Of 40 confirmed labels that were asked again, 36 were right: 76.3 % to 97.2 %" in html
+    assert "It goes on once more of them prove right" in html
     dashboard = as_alice.get(at(project, "project")).content.decode()
     assert "checked 40; right 36 (76.3 % to 97.2 %)" in dashboard
     assert "no more are offered" in dashboard
