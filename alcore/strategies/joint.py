@@ -11,9 +11,9 @@ from alcore.protocols import Floats, Ints
 from alcore.strategies.geometry import ENTRIES, require_batch
 from alcore.strategies.uncertainty import entropy_along
 
-EXACT = 10_000  # label configurations of the batch so far that are enumerated; past that they are sampled
+EXACT = 2_000  # label configurations of the batch so far that are enumerated; past that they are sampled
 SAMPLED = 2_000  # then: information is known to about 0.01 nats, and candidates share most of the error
-AT_ONCE = 64  # candidates scored together: past the first picks few have to be scored again
+AT_ONCE = 16  # candidates scored together: past the first picks few have to be scored again
 SMALLEST = np.float32(1e-30)  # p log p is 0 below it
 SUMS_TO_ONE = 0.01
 
@@ -43,7 +43,7 @@ def batch_bald(draws: Floats, batch: int, *, configurations: int = SAMPLED, rng:
 
     The labels of the picks so far weigh the draws anew, in rows that sum to 1, so hundreds of picks do not underflow.
     The gain of an item is its mutual information with the model so weighted, in the mean over these labels. They are
-    enumerated while there are at most 10,000 configurations, afterwards they are sampled, one row a configuration.
+    enumerated while there are at most 2,000 configurations, afterwards they are sampled, one row a configuration.
     Gains only fall, so an item is scored again only while its last gain beats the best new one.
 
     Args:
