@@ -49,6 +49,17 @@ def _broker_in_home(winnow_home: Path) -> None:
     broker.app.conf.update(broker_transport_options=broker._transport_options())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_static_files() -> None:
+    """No collectstatic before a test. Set once: put back between two tests, a late request of a browser's page would
+    catch the moment, and leave the next test with a manifest that nobody has made.
+    """
+    from django.conf import settings
+
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
 @pytest.fixture(autouse=True)
 def _home(settings: Any, winnow_home: Path, tmp_path: Path) -> None:
     settings.HOME = winnow_home
@@ -57,11 +68,6 @@ def _home(settings: Any, winnow_home: Path, tmp_path: Path) -> None:
     settings.ARTIFACTS_ROOT = tmp_path / "artifacts"
     settings.SECRET_KEY = "a key for tests only, long enough to pass the system check"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # no collectstatic before a test
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
 
 
 @pytest.fixture
