@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alcore.checking import require_finite, require_probs, require_shape
-from alcore.evaluation import wilson
+from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints, Model, Report, Rows
 from alcore.scoring import CHUNK_FLOATS, MOST_ROWS, rows_of
 

@@ -8,7 +8,7 @@ from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
 
 from alcore.checking import require_probs, require_shape
-from alcore.evaluation import wilson
+from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen

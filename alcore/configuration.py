@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from alcore import catalog
+from alcore import catalog, schemes
+from alcore.replay import Pace
 
 
 @dataclass(frozen=True)
 class RoundConfig:
-    """How a round is run. Raises ValueError where the strategy or a guard is in no catalog."""
+    """How a round is run. Raises ValueError where the strategy, a guard or the way to go on is in no catalog."""
 
     labels: int  # K, without out of scope
     strategy: str = catalog.DEFAULT
@@ -18,8 +19,16 @@ class RoundConfig:
     spread: bool = True  # a batch by score is spread over the pool; its best alone are often alike
     guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
     certify: bool = False  # look for what people may confirm in bulk
+    replay: str = ""  # a key of `schemes`: go on from the last round's model; empty: train from scratch each round
+    restart_every: int = 10  # rounds; two fresh starts in twenty cost a twentieth of twenty
+    pace: Pace | None = None  # how far a round goes on; None: as the paper
+    semi_supervised: bool = False  # use unlabelled items too
 
     def __post_init__(self) -> None:
         catalog.get(self.strategy)
         for guard in self.guards:
             catalog.get_guard(guard)
+        if self.replay:
+            schemes.get(self.replay)
+        if self.restart_every < 1:
+            raise ValueError(f"A chain begins anew every 1 or more rounds, not every {self.restart_every}.")

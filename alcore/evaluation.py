@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from alcore.checking import require_finite, require_shape
+from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
 ENOUGH_TO_SAY = 30  # answers below which no accuracy is told
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,6 @@ class DrawnEstimate:
     def enough(self) -> bool:
         """Whether there are enough draws to say anything."""
         return self.drawn >= ENOUGH_TO_SAY
-
-
-def wilson(correct: float, total: float) -> tuple[float, float]:
-    """The 95 % interval of a share; (0, 1) without any observation. Source: Wilson (1927)."""
-    if total == 0:
-        return 0.0, 1.0
-    share = correct / total
-    center = (share + Z95**2 / (2 * total)) / (1 + Z95**2 / total)
-    half = Z95 * np.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2)) / (1 + Z95**2 / total)
-    return float(max(0.0, center - half)), float(min(1.0, center + half))
 
 
 def audit_estimate(predictions: Ints, answers: Ints) -> AuditEstimate:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from alcore import guards
 from alcore.checking import require_finite, require_shape
 from alcore.cleaning import FEWEST_IN_OTHER_FOLDS, GOOD_ENOUGH
-from alcore.evaluation import wilson
+from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
 EPOCHS = 15  # Karamcheti et al. (2021)

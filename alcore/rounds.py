@@ -3,56 +3,39 @@
 Deterministic for a seed; knows no database and no queue. The Celery task, the simulator and the benchmarks all call it.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alcore import catalog, certifying, choosing, cleaning, consensus, evaluation, scoring, selection
+from alcore import (
+    catalog,
+    certifying,
+    chains,
+    choosing,
+    cleaning,
+    clock,
+    consensus,
+    evaluation,
+    inputs,
+    scoring,
+    selection,
+)
 from alcore.certifying import Certified
-from alcore.checking import require_shape
 from alcore.cleaning import LabelIssue
+from alcore.clock import Clock
 from alcore.configuration import RoundConfig
 from alcore.consensus import Consensus
 from alcore.control import Answers
 from alcore.evaluation import AuditEstimate
-from alcore.protocols import Floats, Ints, Model, Report, Rows
+from alcore.inputs import RoundInput
+from alcore.protocols import Ints, Model, Report
 from alcore.selection import Pick, Selection
 from alcore.strategies.coldstart import max_herding
+from alcore.training import Lesson, Training
 
 COVERAGE = "coverage"
 STOP_SET = 2_000  # audit items on which the members are compared
 COVERED = 20_000  # items looked at without a model; the features of so many are held at once
-
-
-@dataclass(frozen=True)
-class RoundInput:
-    """What a round sees. Labels lie in 0..K; K is out of scope. Skipped answers are left out.
-
-    features: (items, D) float32, may be memory-mapped or shards. folds: (items,). groups: (items,) the first item of
-    each one's near-duplicate group, None where there are none. vote_item, vote_annotator, vote_label:
-    (votes,), of items that may train. open: (items,) may be asked. trusted: (items,) decided by a reviewer.
-    audit_item: (audit,) indices. audit_label: (audit,), -1 where not answered. audit_reporting: (audit,) True for
-    the half that only reports. at_random: (items,) True where an item was asked by a random draw; None if unknown.
-    costs: (items,) of asking each, above 0, in any unit; None if unknown.
-    """
-
-    features: Rows
-    folds: Ints
-    vote_item: Ints
-    vote_annotator: Ints
-    vote_label: Ints
-    open: NDArray[np.bool_]
-    trusted: NDArray[np.bool_]
-    audit_item: Ints
-    audit_label: Ints
-    audit_reporting: NDArray[np.bool_]
-    groups: Ints | None = None
-    at_random: NDArray[np.bool_] | None = None
-    costs: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +45,8 @@ class RoundResult:
     strategy: as used, "coverage" without a model. audit_predictions: (audit,) labels, for later answers to judge.
     audit: on the reporting half. choice_audit: on the other. resolved: with the model's view in its confidence.
     certified: what people may confirm in bulk; none where the configuration does not ask for it. unlearned: labeled
-    items that look as if they could not be learned; none without the guard that looks for them.
+    items that look as if they could not be learned; none without the guard that looks for them. training: how the model
+    came to be; None without one.
     """
 
     selection: Selection
@@ -81,6 +65,7 @@ class RoundResult:
     timings: dict[str, float]
     certified: Certified = field(default_factory=Certified)
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    training: Training | None = None
 
 
 @dataclass
@@ -98,6 +83,7 @@ class _Findings:
     predictions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     certified: Certified = field(default_factory=Certified)
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    training: Training | None = None
 
 
 def run_round(
@@ -110,37 +96,36 @@ def run_round(
 ) -> RoundResult:
     """Run one round. `model` is trained in place; `report(step, share)` is called as it goes on.
 
-    previous: the last round's model, on the same features, for the guard that looks at what has changed.
+    previous: the last round's model, on the same features: to go on from, where the configuration says so and the input
+    holds its memory, and for the guard that looks at what has changed.
 
     Raises ValueError on shapes that do not fit, labels outside 0..K, NaN, an unknown strategy, or where the previous
     model is the one to be trained.
     """
-    _check(data)
+    inputs.check(data)
     if previous is model:
         raise ValueError("previous must be another model than the one to be trained: a copy, or a state loaded anew.")
-    clock = _Clock(report or _silent)
-    with clock.step("resolve"):
+    watch = Clock(report or clock.silent)
+    with watch.step("resolve"):
         resolved = consensus.resolve(data.vote_item, data.vote_annotator, data.vote_label, classes=config.labels + 1)
     found = _Findings(resolved)
     if len(np.unique(resolved.labels)) < 2:
-        with clock.step("select"):
+        with watch.step("select"):
             chosen = _cover(data, config, resolved)
         found.predictions = np.full(len(data.audit_item), -1, dtype=np.int64)
         found.notes.append("No model yet: the batch was chosen to cover the pool.")
     else:
-        _train(data, config, model, found, clock)
-        with clock.step("evaluate"):
-            found.predictions = scoring.predicted(data.features, data.audit_item, model)
+        _learn(Lesson(data, config, model, previous, resolved), found, watch)
         pool = _pool(data, found.resolved.items, found.resolved.labels, config)
-        choice = choosing.Choice(pool, config, model, clock.report, previous)
-        with clock.step("score"):
+        choice = choosing.Choice(pool, config, model, watch.report, previous)
+        with watch.step("score"):
             choice.score()
-        with clock.step("select"):
+        with watch.step("select"):
             chosen = _take(choice, found)
         if config.certify:
-            with clock.step("certify"):
+            with watch.step("certify"):
                 _certify(data, choice, chosen, found)
-    return _result(data, chosen, found, clock.seconds)
+    return _result(data, chosen, found, watch.seconds)
 
 
 def _cover(data: RoundInput, config: RoundConfig, resolved: Consensus) -> Selection:
@@ -207,29 +192,49 @@ def _pool(data: RoundInput, labeled: Ints, labels: Ints, config: RoundConfig) ->
     )
 
 
-def _train(data: RoundInput, config: RoundConfig, model: Model, found: _Findings, clock: "_Clock") -> None:
+def _learn(lesson: Lesson, found: _Findings, watch: Clock) -> None:
+    """Train and predict the audit; once more from scratch where a chain of rounds turns out to have drifted."""
+    data = lesson.data
+    _train(lesson, found, watch)
+    with watch.step("evaluate"):
+        found.predictions = scoring.predicted(data.features, data.audit_item, lesson.model)
+    choices = np.flatnonzero((data.audit_label >= 0) & ~data.audit_reporting)
+    memory, items, said = lesson.memory, data.audit_item[choices], found.predictions[choices]
+    if lesson.goes_on and memory is not None and chains.has_drifted(memory, items, data.audit_label[choices], said):
+        lesson.begin_anew()
+        _train(lesson, found, watch)
+        found.predictions = scoring.predicted(data.features, data.audit_item, lesson.model)
+    found.training = _watched(lesson.told(), data.audit_item, found.predictions)
+    found.notes += [found.training.note] if lesson.config.replay else []
+
+
+def _watched(training: Training, audit: Ints, said: Ints) -> Training:
+    """A fresh start's memory also holds what its model names on the audit, for the check of what goes on from it."""
+    if training.went_on:
+        return training
+    return replace(training, memory=chains.watched(training.memory, audit, said))
+
+
+def _train(lesson: Lesson, found: _Findings, watch: Clock) -> None:
     """Train, look for label issues out of fold, and train again with suspects weighing less."""
-    items, labels = found.resolved.items, found.resolved.labels
-    features, folds = np.asarray(data.features[items], dtype=np.float32), data.folds[items]
-    even = np.ones(len(folds), dtype=np.float32)
-    with clock.step("train"):
-        model.fit(features, labels, even, folds, classes=config.labels + 1, seed=config.seed)
-        oof = model.out_of_fold_probs(features, folds)
+    items, labels, folds, model = lesson.items, lesson.labels, lesson.folds, lesson.model
+    with watch.step("train"):
+        lesson.train(np.ones(len(folds), dtype=np.float32))
+        oof = model.out_of_fold_probs(lesson.features, folds)
     found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
     found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
     found.oof_calibration_error = evaluation.expected_calibration_error(oof, labels)
-    if not config.cleaning:
+    if not lesson.config.cleaning:
         return
-    with clock.step("clean"):
-        found.issues, note = cleaning.find_issues(items, labels, oof, folds, trusted=data.trusted[items])
+    with watch.step("clean"):
+        found.issues, note = cleaning.find_issues(items, labels, oof, folds, trusted=lesson.data.trusted[items])
         found.notes += [note] if note else []
     if found.issues:
         suspect = np.isin(items, [issue.item for issue in found.issues])
         found.downweighted = int(suspect.sum())
         found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
-        weights = cleaning.weights(labels, oof, suspect)
-        with clock.step("train"):
-            model.fit(features, labels, weights, folds, classes=config.labels + 1, seed=config.seed)
+        with watch.step("train"):
+            lesson.train(cleaning.weights(labels, oof, suspect))
 
 
 def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict[str, float]) -> RoundResult:
@@ -253,45 +258,9 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         timings=dict(seconds),
         certified=found.certified,
         unlearned=found.unlearned,
+        training=found.training,
     )
-
-
-def _check(data: RoundInput) -> None:
-    if data.features.ndim != 2:
-        raise ValueError(f"features must be (items, D); their shape is {data.features.shape}.")
-    items = (len(data.features),)
-    for name in ("folds", "open", "trusted", *(() if data.costs is None else ("costs",))):
-        require_shape(name, getattr(data, name), items)
-    for name in ("audit_label", "audit_reporting"):
-        require_shape(name, getattr(data, name), data.audit_item.shape)
-    for name in ("vote_item", "audit_item"):
-        given = getattr(data, name)
-        if given.size and not 0 <= given.min() <= given.max() < items[0]:
-            raise ValueError(f"{name} must lie in 0..{items[0] - 1}; it spans {given.min()}..{given.max()}.")
-    if data.open[data.audit_item].any():
-        raise ValueError("An audit item is marked open: audit items are never chosen by a strategy.")
-    if np.isin(data.vote_item, data.audit_item).any():
-        raise ValueError("A vote is on an audit item: audit items never train.")
 
 
 def _rng(config: RoundConfig, stream: int) -> np.random.Generator:
     return np.random.default_rng([config.seed, stream])
-
-
-def _silent(step: str, share: float) -> None:
-    """Reports to nobody."""
-
-
-class _Clock:
-    """Says which step has begun, and adds up what each took."""
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        self.report(name, 0.0)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

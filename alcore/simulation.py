@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from alcore.chains import Memory
 from alcore.configuration import RoundConfig
 from alcore.evaluation import area_under_curve
+from alcore.inputs import RoundInput
 from alcore.protocols import Floats, Ints, Model
-from alcore.rounds import COVERAGE, RoundInput, RoundResult, run_round
+from alcore.replay import Pace
+from alcore.rounds import COVERAGE, RoundResult, run_round
 from alcore.selection import RANDOM, Selection
 
 AUDIT_EVERY = 5  # one answer in five goes to the audit, as in the app
@@ -37,7 +40,7 @@ class Task:
 class Plan:
     """How one run is played. noise: share of answers that name a wrong label, the same for every arm of a seed.
 
-    spread, guards, random_share: as in `RoundConfig`.
+    spread, guards, random_share, replay, restart_every, pace, semi_supervised: as in `RoundConfig`.
     """
 
     strategy: str
@@ -49,11 +52,19 @@ class Plan:
     spread: bool = True
     guards: tuple[str, ...] = ()
     random_share: float = RoundConfig.random_share
+    replay: str = ""
+    restart_every: int = RoundConfig.restart_every
+    pace: Pace | None = None
+    semi_supervised: bool = False
 
 
 @dataclass
 class Run:
-    """What a run bought. One entry a round; labels counts every answer spent, the audit's too."""
+    """What a run bought. One entry a round; labels counts every answer spent, the audit's too.
+
+    samples: gradient samples of one member. training: seconds. fresh: whether the model was trained from scratch.
+    replay: how it went on from round to round; empty where it never did.
+    """
 
     strategy: str
     seed: int
@@ -64,6 +75,10 @@ class Run:
     out_of_scope_bought: list[int] = field(default_factory=list)
     issues: list[int] = field(default_factory=list)
     strategies: list[str] = field(default_factory=list)
+    samples: list[int] = field(default_factory=list)
+    training: list[float] = field(default_factory=list)
+    fresh: list[bool] = field(default_factory=list)
+    replay: str = ""
 
     @property
     def area(self) -> float:
@@ -81,14 +96,16 @@ def simulate(task: Task, plan: Plan, model: Model, *, watch: Callable[[RoundInpu
     if plan.batch < 2 or plan.budget < plan.batch or not 0 <= plan.noise < 1:
         raise ValueError(f"Need 2 <= batch <= budget and 0 <= noise < 1; got {plan}.")
     table = _Table(task, plan)
-    run = Run(plan.strategy, plan.seed, plan.cleaning)
+    run = Run(plan.strategy, plan.seed, plan.cleaning, replay=plan.replay)
     previous: Model | None = None
+    memory: Memory | None = None
     while True:
-        seen = table.seen()
+        seen = replace(table.seen(), memory=memory)
         if watch is not None:
             watch(seen)
         result = run_round(seen, _config(task, plan, len(run.labels)), model, previous=previous)
-        if LOOKS_BACK in plan.guards and result.strategy != COVERAGE:
+        memory = result.training.memory if result.training else None
+        if (plan.replay or LOOKS_BACK in plan.guards) and result.strategy != COVERAGE:
             previous = deepcopy(model)  # the next round trains it in place
         if len(table.bought):
             _note(run, table, result)
@@ -164,6 +181,10 @@ def _config(task: Task, plan: Plan, number: int) -> RoundConfig:
         spread=plan.spread,
         guards=plan.guards,
         random_share=plan.random_share,
+        replay=plan.replay,
+        restart_every=plan.restart_every,
+        pace=plan.pace,
+        semi_supervised=plan.semi_supervised,
     )
 
 
@@ -176,3 +197,7 @@ def _note(run: Run, table: _Table, result: RoundResult) -> None:
     run.out_of_scope_bought.append(int((task.pool_labels[table.bought] == task.classes).sum()))
     run.issues.append(len(result.issues))
     run.strategies.append(result.strategy)
+    trained = result.training
+    run.samples.append(trained.samples if trained else 0)
+    run.training.append(round(trained.seconds, 4) if trained else 0.0)
+    run.fresh.append(trained is None or not trained.went_on)

@@ -18,6 +18,7 @@ from annotator.models import (
     Item,
     LabelIssue,
     Membership,
+    Novelty,
     Project,
     Query,
 )
@@ -74,6 +75,16 @@ def issue_for_owner(user: Person, slug: str, issue_id: int) -> LabelIssue:
     found = issue.first()
     if found is None:
         raise NotFoundError("There is no such label issue.")
+    return found
+
+
+def novelty_for_owner(user: Person, slug: str, novelty_id: int) -> Novelty:
+    project = project_for_owner(user, slug)
+    novelty = Novelty.objects.select_related("label", "round", "decided_by").filter(project=project, pk=novelty_id)
+    found = novelty.first()
+    if found is None:
+        raise NotFoundError("There is no such group of answers; a later round may have found it no more.")
+    found.project = project
     return found
 
 

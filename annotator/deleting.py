@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from annotator.models import Annotation, Import, Item, LabelIssue, Project, Proposal, Query
+from annotator.models import Annotation, Import, Item, LabelIssue, Novelty, Project, Proposal, Query
 
 PIECE = 200  # rows to a write transaction, which stays under 50 ms
 
@@ -17,7 +17,7 @@ def delete_in_pieces(project_id: int) -> None:
     project = Project.objects.filter(pk=project_id, state=Project.State.DELETED).first()
     if project is None:
         return
-    for model in (LabelIssue, Proposal, Annotation, Query, Item):
+    for model in (LabelIssue, Novelty, Proposal, Annotation, Query, Item):
         _empty(model._default_manager.filter(project=project).order_by("-pk"))
     for upload in Import.objects.filter(project=project).exclude(file=""):
         (Path(settings.MEDIA_ROOT) / upload.file).unlink(missing_ok=True)

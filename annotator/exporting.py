@@ -108,12 +108,13 @@ def pseudonym(project: Project, user_id: int) -> str:
 
 def _issues(items: list[int]) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    fields = ("item_id", "given__name", "expected__name", "quality", "state", "round__number")
+    fields = ("item_id", "given__name", "expected__name", "cause", "quality", "state", "round__number")
     for row in LabelIssue.objects.filter(item_id__in=items).order_by("id").values(*fields):
         found[row["item_id"]].append(
             {
                 "given": row["given__name"],
                 "expected": row["expected__name"],
+                "cause": row["cause"],
                 "quality": row["quality"],
                 "state": row["state"],
                 "round": row["round__number"],

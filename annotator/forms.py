@@ -9,6 +9,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.utils.html import escape
 
+from alcore import schemes
 from alcore.catalog import DEFAULT, GUARDS, STRATEGIES
 from annotator import pretrained
 from annotator.errors import RefusedError
@@ -103,6 +104,15 @@ class LabelsForm(forms.Form):
         return short_enough(names_of(self.cleaned_data["names"]))
 
 
+class NewLabelForm(forms.Form):
+    """The name of one label to append."""
+
+    name = forms.CharField(label="Name of the new class", max_length=LONGEST_LABEL)
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+
 class SettingsForm(forms.Form):
     """What an owner decides about a project."""
 
@@ -173,6 +183,25 @@ class SettingsForm(forms.Form):
         label="Rare labels weigh more in training",
         required=False,
         help_text="So that a label with few answers is not drowned by those with many (Cui et al. 2019).",
+    )
+    training = forms.ChoiceField(
+        label="Train on",
+        choices=Project.Training.choices,
+        required=False,
+        help_text="A round that continues takes as long on many labels as on few. It starts fresh by itself now and "
+        "then: every ten rounds, when labels were changed, or when the audit shows that it would be better.",
+    )
+    replay = forms.ChoiceField(
+        label="Replay",
+        choices=lambda: [(scheme.key, f"{scheme.title}: {scheme.meaning}") for scheme in schemes.OFFERED],
+        required=False,
+        help_text="How earlier labels are kept in mind where a round continues.",
+    )
+    semi_supervised = forms.BooleanField(
+        label="Use unlabelled items too",
+        required=False,
+        help_text="The model also learns from what it is sure of among the items nobody has labelled. Where the audit "
+        "shows that this hurts, a round leaves it out and says so.",
     )
 
     def __init__(self, *args: Any, project: Project | None = None, **kwargs: Any) -> None:

@@ -42,6 +42,9 @@ class Settings:
     head: str = ""  # empty, here and below: the usual one, or the one that is chosen already
     posterior: str = ""
     balance_training: bool = False
+    training: str = ""
+    replay: str = ""
+    semi_supervised: bool = False
 
 
 def create_project(owner: User, settings: Settings, *, kind: str, label_names: Sequence[str]) -> Project:
@@ -81,9 +84,12 @@ def _suitable_encoder(kind: str, settings: Settings, now: str = "") -> str:
 def _training(settings: Settings, kind: str, encoder: str, now: Project | None = None) -> dict[str, Any]:
     """How rounds train: the fields of a project, by what was chosen, or else what is chosen now, or the usual."""
     now = now or Project()
-    head, posterior = settings.head or now.head, settings.posterior or now.posterior
-    require_head_suits(head, kind=kind, encoder=encoder)
-    return {"head": head, "posterior": posterior, "balance_training": settings.balance_training}
+    chosen = {
+        name: getattr(settings, name) or getattr(now, name) for name in ("head", "posterior", "training", "replay")
+    }
+    require_head_suits(chosen["head"], kind=kind, encoder=encoder)
+    switches = {name: getattr(settings, name) for name in ("balance_training", "semi_supervised")}
+    return {**chosen, **switches}
 
 
 def _free_slug(name: str) -> str:

@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from alcore.intervals import wilson
 from annotator import certifying, scheduling
-from annotator.models import Annotation, Budget, Import, Item, LabelIssue, Membership, Project, Round
+from annotator.models import Annotation, Budget, Import, Item, LabelIssue, Membership, Novelty, Project, Query, Round
 from annotator.serving import ENOUGH_TO_SAY
 
 ROUNDS_SHOWN = 6
@@ -164,6 +165,51 @@ def accuracy(rounds: Iterable[Round]) -> Accuracy:
     return Accuracy(latest.audit_answered, ENOUGH_TO_SAY, latest.accuracy, latest.accuracy_low, latest.accuracy_high)
 
 
+@dataclass(frozen=True)
+class Prevalence:
+    """How much of the project is out of scope, by the audit's answers; low, high: 95 % interval (Wilson)."""
+
+    answered: int
+    outside: int
+    needed: int = ENOUGH_TO_SAY
+
+    @property
+    def enough(self) -> bool:
+        return self.answered >= self.needed
+
+    @property
+    def share(self) -> float:
+        return self.outside / self.answered
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.outside, self.answered)
+
+
+def prevalence(project: Project) -> Prevalence:
+    """By both halves of the audit, which are uniform over all items, and only by what was asked here, blind."""
+    halves = [Item.Audit.CHOICES, Item.Audit.REPORTING]
+    asked = project.items.filter(audit__in=halves, state=Item.State.ANSWERED)
+    outside = Count("id", filter=Q(outcome=Item.Outcome.OUT_OF_SCOPE))
+    return Prevalence(**asked.aggregate(answered=Count("id"), outside=outside))
+
+
+@dataclass(frozen=True)
+class Bought:
+    """Of what a round asked: how many answers came, and how many of them said "out of scope"."""
+
+    answers: int
+    outside: int
+
+
+def bought(rounds: Iterable[Round]) -> dict[int, Bought]:
+    """By round number; at most a batch or two of rows for each round, however many items there are (promise 7)."""
+    answered = Query.objects.answered().filter(round__in=[found.pk for found in rounds])
+    outside = Count("id", filter=Q(item__outcome=Item.Outcome.OUT_OF_SCOPE))
+    counted = answered.values("round__number").annotate(answers=Count("id"), outside=outside).order_by()
+    return {row["round__number"]: Bought(row["answers"], row["outside"]) for row in counted}
+
+
 def _can_say(found: Round) -> bool:
     return found.accuracy is not None and found.audit_answered >= ENOUGH_TO_SAY
 
@@ -182,6 +228,8 @@ class Live:
     open_issues: int
     to_confirm: int
     certified: certifying.Figures | None  # None where the project neither offers labels nor has any confirmed
+    bought: dict[int, Bought]
+    novelties: list[Novelty]  # out-of-scope answers that look alike, to be decided
     stale_after: timedelta = field(default=scheduling.LEARNER_SILENT_AFTER)
 
     @property
@@ -211,6 +259,8 @@ def live(project: Project, *, all_rounds: bool = False) -> Live:
         open_issues=project.issues.filter(state=LabelIssue.State.OPEN).count(),
         to_confirm=certifying.waiting(project),
         certified=certified(project),
+        bought=bought(rounds),
+        novelties=list(project.novelties.open()),
     )
 
 

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, OuterRef, Subquery
 from django.utils import timezone
 
 from annotator.errors import RefusedError
-from annotator.models import Budget, Project, Query, Round, Worker
+from annotator.models import Budget, Novelty, Project, Query, Round, Worker
 
 LEARNER_SILENT_AFTER = timedelta(seconds=20)  # four missed heartbeats
 ROUND_STALE_AFTER = timedelta(seconds=60)
@@ -87,18 +87,25 @@ def answers_since_round(project: Project) -> int:
 def _cause(project: Project) -> str:
     if project.rounds.unfinished().exists():
         return ""
-    last = project.rounds.order_by("-number").first()
+    made = Novelty.objects.filter(project=project, state=Novelty.State.PROMOTED, decided_at__gt=OuterRef("started_at"))
+    new_label = Subquery(made.values("label__name")[:1])  # that no round knows yet
+    last = project.rounds.annotate(new_label=new_label).order_by("-number").first()
     if last is None:
         return "The first batch"
     if last.state == Round.State.FAILED:
         rested = last.finished_at is None or last.finished_at <= timezone.now() - RETRY_AFTER
         return f"Round {last.number} failed" if rested else ""
+    return _news(project, vars(last)["new_label"])
+
+
+def _news(project: Project, new_label: str | None) -> str:
+    """What has come since the last round that is worth another."""
     waiting = answers_since_round(project)
     if waiting >= project.batch_size:
         return f"{waiting} new answers"
-    if waiting > 0 and _runs_low(project):
-        return "The open questions run low"
-    return ""
+    if new_label:
+        return f"A label was made: {new_label}"[:200]
+    return "The open questions run low" if waiting > 0 and _runs_low(project) else ""
 
 
 def _runs_low(project: Project) -> bool:

@@ -17,6 +17,7 @@ from annotator.views import (
     joining,
     kept,
     label,
+    novelties,
     settings,
 )
 
@@ -42,6 +43,12 @@ of_project: list[URLPattern | URLResolver] = [
     path("advice/begin/", advice.begin, name="advice-begin"),
     path("issues/", issues.issues, name="issues"),
     path("issues/<int:issue_id>/", issues.decide, name="issue-decide"),
+    path("alike/", novelties.novelties, name="novelties"),
+    path("alike/<int:novelty_id>/", novelties.novelty, name="novelty"),
+    path("alike/<int:novelty_id>/promote/", novelties.promote, name="novelty-promote"),
+    path("alike/<int:novelty_id>/dismiss/", novelties.dismiss, name="novelty-dismiss"),
+    path("alike/<int:novelty_id>/again/", novelties.offer_again, name="novelty-again"),
+    path("alike/<int:novelty_id>/confirm/", novelties.confirm, name="novelty-confirm"),
     path("items/", items.items, name="items"),
     path("items/<int:item_id>/", items.item, name="item"),
     path("items/<int:item_id>/image", items.image, name="item-image"),

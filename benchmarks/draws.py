@@ -17,7 +17,7 @@ import numpy as np
 
 from alcore import evaluation
 from alcore.evaluation import DrawnEstimate
-from alcore.rounds import RoundInput
+from alcore.inputs import RoundInput
 from alcore.simulation import Plan, Task, simulate
 from annotator.learning import datasets
 from models_zoo import device

@@ -14,10 +14,13 @@ CODE = ("alcore", "models_zoo", "annotator/learning/datasets.py", "annotator/vec
 
 
 class Played:
-    """Lines of JSON, one a run. A run counts as played only by the same code on a set of the same description."""
+    """Lines of JSON, one a run. A run counts as played only by the same code on a set of the same description.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.code = path, code_sum()
+    kind: the dataclass of a run. code: files and folders that it depends on.
+    """
+
+    def __init__(self, path: Path, kind: Any = Run, code: tuple[str, ...] = CODE) -> None:
+        self.path, self.kind, self.code = path, kind, code_sum(code)
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
         if whole != text:  # the last line was cut off
@@ -25,12 +28,12 @@ class Played:
         found = [json.loads(line) for line in whole.splitlines()]
         self.runs = {self._key(one["set"], one["arm"], one["seed"]): one for one in found if one["code"] == self.code}
 
-    def get(self, wanted: Any, arm: str, seed: int) -> Run | None:
-        """The run of that arm and seed on the set (a dataclass), if it has been played."""
+    def get(self, wanted: Any, arm: str, seed: int) -> Any:
+        """The run of that arm and seed on the set (a dataclass), if it has been played; else None."""
         one = self.runs.get(self._key(_described(wanted), arm, seed))
-        return None if one is None else Run(**one["run"])
+        return None if one is None else self.kind(**one["run"])
 
-    def add(self, wanted: Any, arm: str, seed: int, run: Run) -> None:
+    def add(self, wanted: Any, arm: str, seed: int, run: Any) -> None:
         one = {"set": _described(wanted), "arm": arm, "seed": seed, "code": self.code, "run": asdict(run)}
         self.runs[self._key(one["set"], arm, seed)] = one
         with self.path.open("a") as file:
@@ -40,10 +43,10 @@ class Played:
         return json.dumps([described, arm, seed])
 
 
-def code_sum() -> str:
+def code_sum(code: tuple[str, ...] = CODE) -> str:
     """A sum of all sources that a run depends on."""
     total = hashlib.sha256()
-    for name in CODE:
+    for name in code:
         found = ROOT / name
         for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
             total.update(path.read_bytes())

@@ -60,13 +60,15 @@ class Mode:
     precision: float
 
 
-def root(mode: Mode, own: Tensor, targets: Tensor) -> Tensor:
+def root(mode: Mode, own: Tensor, targets: Tensor, *, items: Tensor | None = None) -> Tensor:
     """A root of the posterior's covariance, (units + 1, units + 1); the bias comes last.
 
     Args:
-        own: (n, classes), logits by models that never saw the item, which say how wide the posterior may be: the width
+        own: (k, classes), logits by models that never saw the item, which say how wide the posterior may be: the width
             that its curvature gives blurs all that was learned (digits, 100 labels: draws right on 81 %, the mode on
-            90 %; with the fitted width, 90 %, and what draws disagree about is wrong far more often). targets: (n,).
+            90 %; with the fitted width, 90 %, and what draws disagree about is wrong far more often). targets: (k,).
+        items: (k,) numbers of the mode's items that these are; all of them by default. Without any the width is the
+            middle of its range.
     """
     rows = torch.cat([mode.units, torch.ones(len(mode.units), 1)], dim=1).double()
     curvature = _curvature(mode)
@@ -76,7 +78,9 @@ def root(mode: Mode, own: Tensor, targets: Tensor) -> Tensor:
     inverse = torch.linalg.solve_triangular(lower.T, torch.eye(len(gram), dtype=gram.dtype), upper=True)
     variance = (rows @ inverse).square().sum(dim=1)
     unseen = variance / (1 - curvature * variance).clamp(min=0.1)  # had the item not been among the labels
-    return torch.Tensor((inverse * math.sqrt(_width(own, targets, mode.weights, unseen))).float())
+    told = torch.arange(len(rows)) if items is None else items
+    width = _width(own, targets, mode.weights[told], unseen[told]) if len(told) else math.sqrt(NARROWEST)
+    return torch.Tensor((inverse * math.sqrt(width)).float())
 
 
 def _curvature(mode: Mode) -> Tensor:

@@ -2,82 +2,105 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models_zoo import crossfit, laplace, mlp
-from models_zoo.descent import Descent
-from models_zoo.training import Floats, Ints, Tensors, TrainingConfig, TrainingSet, batches, generator
+from models_zoo import crossfit
+from models_zoo.body import Body, Layer, Pace, he
+from models_zoo.training import Floats, Tensors, TrainingConfig
 
-CONVOLUTIONS = ("first.weight", "first.bias", "second.weight", "second.bias")
-SCALING = ("center", "scale")
-NAMES = (*CONVOLUTIONS, *mlp.NAMES)
 POOLED = 4  # cells to a side of what the hidden layer sees
 BLOCK_FLOATS = 2_000_000  # in the first maps of the images convolved at once: 8 MB stay in the cache's reach
+
+
+@dataclass(frozen=True)
+class NetworkBody(Body):
+    """Two convolutions, each rectified and pooled, a hidden layer with dropout, and the last layer.
+
+    shape: (C, H, W) of the images, which come flattened. Zero padding lets no scaling be folded into a convolution.
+    """
+
+    shape: tuple[int, int, int] = (1, 4, 4)
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        (first, second), hidden = self.config.channels, self.config.network_hidden
+        pooled = second * min(POOLED, self.shape[1] // 2) * min(POOLED, self.shape[2] // 2)
+        return {
+            "first.weight": ((first, self.shape[0], 3, 3), he(9 * self.shape[0])),
+            "first.bias": ((first,), 0.0),
+            "second.weight": ((second, first, 3, 3), he(9 * first)),
+            "second.bias": ((second,), 0.0),
+            "hidden.weight": ((pooled, hidden), he(pooled)),
+            "hidden.bias": ((hidden,), 0.0),
+        }
+
+    @property
+    def last_width(self) -> int:
+        return self.config.network_hidden
+
+    @property
+    def rate(self) -> float:
+        return self.config.network_rate
+
+    @property
+    def pace(self) -> Pace:
+        config = self.config
+        return Pace(config.network_batch, config.network_epochs, config.network_least, config.network_steps)
+
+    def decay(self, name: str) -> float:
+        return self.config.network_decay
+
+    def units(self, tensors: Tensors, inputs: Tensor) -> Tensor:
+        return units(inputs.view(-1, *self.shape), tensors)
+
+    def raw_units(self, ready: Tensors, rows: Tensor) -> Tensor:
+        return self._in_blocks(ready, rows, lambda part: (part - ready["center"]) / ready["scale"]).transpose(0, 1)
+
+    def seen_units(self, tensors: Tensors, rows: Tensor) -> Tensor:
+        return self._in_blocks(tensors, rows, lambda part: part)
+
+    def _in_blocks(self, tensors: Tensors, rows: Tensor, scaled: Callable[[Tensor], Tensor]) -> Tensor:
+        """(members, n, hidden), a few images at a time: a chunk's maps are a hundred times its pixels."""
+        members, first = tensors["first.bias"].shape
+        block = max(1, BLOCK_FLOATS // (members * first * self.shape[1] * self.shape[2]))
+        return torch.cat([self.units(tensors, scaled(part)) for part in torch.split(rows, block)], dim=1)
 
 
 class NetworkHead(crossfit.CrossFitted):
     """M networks of two convolutions and one hidden layer, each with its own initialization.
 
     Images come flattened, (n, D), with their shape in the configuration, or as (n, H, W) or (n, C, H, W), of at least
-    4 x 4 pixels. Dropout and Laplace's posterior are of the last layer of a network trained on all labels.
+    4 x 4 pixels; raises ValueError where it is not known. Dropout and Laplace's posterior are of the last layer of a
+    network trained on all labels.
     """
 
     def __init__(self, config: TrainingConfig | None = None) -> None:
         super().__init__(config)
         self.shape = _of_three(self.config.shape) if self.config.shape else None
 
-    def fit(self, features: Floats, targets: Ints, weights: Floats, folds: Ints, *, classes: int, seed: int) -> None:
-        """As for any head, and images of 3 or 4 axes besides; raises ValueError where their shape is not known."""
-        features = np.asarray(features)
-        self.shape = _shape_of(features, self.config.shape)
-        flat = features.reshape(len(features), -1)
-        super().fit(flat, targets, weights, folds, classes=classes, seed=seed)
+    def _body(self, width: int, classes: int) -> NetworkBody:
+        return NetworkBody(self.config, width, classes, self._declared())
 
-    def _train(self, seen: TrainingSet) -> Tensors:
-        tensors = train(seen, seen.member_weights(self.config), self._declared(), self.config, stream=0)
-        return {**tensors, **self._constants(seen)}
+    def _flattened(self, features: Floats) -> Floats:
+        images = np.asarray(features)
+        self.shape = _shape_of(images, self.config.shape)
+        return images.reshape(len(images), -1)
 
-    def _logits(self, rows: Tensor) -> Tensor:
-        return mlp.last_logits(self._hidden(rows, self._tensors), self._tensors).transpose(0, 1)
+    def _constants(self) -> Tensors:
+        return {"shape": torch.tensor(self.shape or (0, 0, 0))}
 
-    def _names(self) -> tuple[str, ...]:
-        return (*NAMES, *SCALING, "shape")
-
-    def _train_for_draws(self, seen: TrainingSet) -> Tensors:
-        weights = seen.all_weights(self.config)
-        tensors = train(seen, weights, self._declared(), self.config, stream=1)
-        if self.config.posterior == "laplace":
-            hidden = _units_in_blocks(seen.rows, self._declared(), tensors)
-            precision = self.config.network_decay * len(hidden)
-            mode = mlp.last_mode(hidden, tensors, weights, precision)
-            tensors["root"] = laplace.root(mode, self._own, seen.targets)
-        return mlp.single(tensors)
-
-    def _units(self, rows: Tensor) -> Tensor:
-        return self._hidden(rows, self._draw_tensors())[:, 0]
-
-    def _draw_names(self) -> tuple[str, ...]:
-        return (*NAMES, "root") if self.config.posterior == "laplace" else NAMES
-
-    def load_state(self, state: Tensors) -> None:
-        """As for any head; the images' shape travels with the weights."""
-        super().load_state(state)
+    def _load_constants(self, state: Tensors) -> None:
+        """The images' shape travels with the weights."""
         self.shape = _of_three(tuple(int(side) for side in state["shape"]))
 
-    def _hidden(self, rows: Tensor, tensors: Tensors) -> Tensor:
-        """(n, members, hidden) from raw rows."""
-        center, scale = (self._tensors[name] for name in SCALING)
-        if rows.shape[1] != len(center):
-            raise ValueError(f"features must be (n, {len(center)}) as in training; they are {tuple(rows.shape)}.")
-        return _units_in_blocks(rows, self._declared(), tensors, lambda part: (part - center) / scale)
-
-    def _constants(self, seen: TrainingSet) -> Tensors:
-        """What the scaling and the images are: zero padding lets no scaling be folded into a convolution."""
-        scale, shape = torch.tensor([seen.scaling.scale]), torch.tensor(self._declared())
-        return {"center": seen.scaling.center, "scale": scale, "shape": shape}
+    def _to_go_on_from(self, previous: object | None, body: Body) -> crossfit.CrossFitted:
+        if isinstance(previous, NetworkHead) and previous.is_trained and previous.shape != self.shape:
+            raise ValueError(f"The model to go on from knows images of shape {previous.shape}, not {self.shape}.")
+        return super()._to_go_on_from(previous, body)
 
     def _declared(self) -> tuple[int, int, int]:
         if self.shape is None:
@@ -85,27 +108,8 @@ class NetworkHead(crossfit.CrossFitted):
         return self.shape
 
 
-def train(
-    seen: TrainingSet, weights: Tensor, shape: tuple[int, int, int], config: TrainingConfig, *, stream: int
-) -> Tensors:
-    """Train len(weights) networks at once; returns the tensors that `NAMES` tells, on scaled images.
-
-    Args:
-        weights: (members, n), zero on the items that a member must not see. stream: tells apart the random numbers of
-            several trainings with one seed.
-    """
-    source, images = generator(seen.seed, stream), _images(seen.rows, shape)
-
-    def forward(tensors: Tensors, items: Tensor) -> Tensor:
-        return mlp.last_logits(mlp.dropped(units(images[items], tensors), config.dropout, source), tensors)
-
-    start = _start(len(weights), shape, seen.classes, config, source)
-    taken = batches(len(images), config.network_batch, config.network_steps, source)
-    return Descent(taken, config.network_rate, config.network_decay)(start, forward, seen, weights)
-
-
 def units(images: Tensor, tensors: Tensors) -> Tensor:
-    """(n, members, hidden): the last hidden layer of all members, from scaled images (n, C, H, W)."""
+    """(members, n, hidden): the last hidden layer of all members, from scaled images (n, C, H, W)."""
     first, second = tensors["first.weight"], tensors["second.weight"]
     members, height, width = len(first), *(min(POOLED, side // 2) for side in images.shape[2:])
     maps = nn.functional.conv2d(images, first.flatten(0, 1), tensors["first.bias"].flatten(), padding=1)
@@ -114,39 +118,7 @@ def units(images: Tensor, tensors: Tensors) -> Tensor:
     maps = nn.functional.conv2d(maps, second.flatten(0, 1), bias, padding=1, groups=members).relu()
     pooled = torch.unflatten(nn.functional.adaptive_avg_pool2d(maps, (height, width)), 1, (members, -1)).flatten(2)
     hidden = torch.baddbmm(tensors["hidden.bias"].unsqueeze(1), pooled.transpose(0, 1), tensors["hidden.weight"])
-    return hidden.relu().transpose(0, 1)
-
-
-def _units_in_blocks(
-    rows: Tensor, shape: tuple[int, int, int], tensors: Tensors, scaled: Callable[[Tensor], Tensor] = lambda part: part
-) -> Tensor:
-    """(n, members, hidden) from flattened images, a few at a time: a chunk's maps are a hundred times its pixels."""
-    members, first = tensors["first.bias"].shape
-    block = max(1, BLOCK_FLOATS // (members * first * shape[1] * shape[2]))
-    return torch.cat([units(_images(scaled(part), shape), tensors) for part in torch.split(rows, block)])
-
-
-def _start(
-    members: int, shape: tuple[int, int, int], classes: int, config: TrainingConfig, source: torch.Generator
-) -> Tensors:
-    """He's initialization, each member its own; the last layer at zero, where a member that sees nothing stays."""
-    (first, second), hidden = config.channels, config.network_hidden
-    pooled = second * min(POOLED, shape[1] // 2) * min(POOLED, shape[2] // 2)
-    sizes = {
-        "first.weight": ((members, first, shape[0], 3, 3), 9 * shape[0]),
-        "second.weight": ((members, second, first, 3, 3), 9 * first),
-        "hidden.weight": ((members, pooled, hidden), pooled),
-    }
-    drawn = {
-        name: torch.randn(size, generator=source) * math.sqrt(2 / inputs) for name, (size, inputs) in sizes.items()
-    }
-    zeros = {"first.bias": (first,), "second.bias": (second,), "hidden.bias": (hidden,), "bias": (classes,)}
-    biases = {name: torch.zeros(members, *size) for name, size in zeros.items()}
-    return {**drawn, **biases, "weight": torch.zeros(members, hidden, classes)}
-
-
-def _images(rows: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    return rows.view(-1, *shape)
+    return hidden.relu()
 
 
 def _shape_of(features: Floats, declared: tuple[int, ...] | None) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """What training is told and what it sees: the configuration, the standardized training set, and its weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,8 @@ class TrainingConfig:
     calibrated: bool = True  # a temperature is fitted on what members say of items they have not seen
     balanced: bool = False  # rare labels weigh more, by their effective number
     beta: float = 0.999  # of the effective number: Cui et al. (2019) found .99 to .9999 to serve
+    bootstrap: bool = False  # each member weighs each item by a Poisson(1) count of its own
+    stop_at: float = 0.99  # of the labels a member sees, named in evaluation mode: it is done (Das et al. 2023)
     # what draws are samples of: dropout masks of a small network, or weights of the last layer
     posterior: Posterior = "mc_dropout"
     patched: bool = False  # let baal's patched network draw, mask by mask: the same samples, slower
@@ -32,12 +35,16 @@ class TrainingConfig:
     penalties: tuple[float, ...] = (0.03, 0.3, 3.0, 30.0)
     steps: int = 120
     rate: float = 0.1
+    linear_rate: float = 0.01  # of the small steps by which a linear head goes on
 
     # the network with one hidden layer, also the one that a linear head's MC dropout samples
     hidden: int = 128
     dropout: float = 0.5  # Gal & Ghahramani (2016) on fully connected layers
-    mlp_steps: int = 200
-    mlp_batch: int = 256  # all items up to here, drawn batches beyond: time stays flat as labels grow
+    # from scratch so many passes over the labels, yet no fewer and no more steps: see models_zoo.body.Pace
+    mlp_epochs: int = 20
+    mlp_least: int = 200
+    mlp_steps: int = 1000
+    mlp_batch: int = 256
     mlp_rate: float = 0.01
     mlp_decay: float = 1e-3
 
@@ -45,10 +52,26 @@ class TrainingConfig:
     shape: tuple[int, ...] | None = None
     channels: tuple[int, int] = (16, 32)
     network_hidden: int = 64
-    network_steps: int = 200
+    network_epochs: int = 25
+    network_least: int = 200
+    network_steps: int = 1000
     network_batch: int = 64
     network_rate: float = 0.005
     network_decay: float = 1e-3
+
+    # the adapter: a bottleneck of so many units beside the features; trained as the network with one hidden layer is
+    bottleneck: int = 64
+    adapter_rate: float = 0.005
+
+    # the network on words
+    text_hidden: int = 64
+    text_epochs: int = 40
+    text_least: int = 200
+    text_steps: int = 1000
+    text_batch: int = 64
+    text_rate: float = 0.01
+    text_decay: float = 1e-4
+    table_decay: float = 1e-3  # of embeddings, which else learn every text by heart
 
 
 @dataclass(frozen=True)
@@ -93,9 +116,20 @@ class TrainingSet:
     seed: int
 
     def member_weights(self, config: TrainingConfig) -> Tensor:
-        """(members, n): the items' weights, zero on a member's own fold."""
+        """(members, n): the items' weights, zero on a member's own fold, times its counts where it is bootstrapped.
+
+        Source: Oza & Russell (2001) on counts that are drawn for each item on its own.
+        """
         others = self.folds != torch.arange(config.members).unsqueeze(1)
-        return self._weighed(self.weights * others, config)
+        weights = self.weights * others
+        if config.bootstrap:
+            weights = weights * torch.poisson(torch.ones_like(weights), generator=generator(self.seed, 2))
+        return self._weighed(weights, config)
+
+    @property
+    def labeled(self) -> Tensor:
+        """Numbers of the items that are of a fold."""
+        return torch.nonzero(self.folds >= 0)[:, 0]
 
     def all_weights(self, config: TrainingConfig) -> Tensor:
         """(1, n): the weights for a model that sees every label."""
@@ -113,19 +147,31 @@ class TrainingSet:
         return weighing.balanced(weights, self.targets, classes=self.classes, beta=config.beta)
 
 
-def training_set(
-    features: Floats, targets: Ints, weights: Floats, folds: Ints, *, classes: int, seed: int
-) -> TrainingSet:
-    """Tensors of one's own, so that the caller's arrays may change afterwards."""
+@dataclass(frozen=True)
+class Answers:
+    """What is known of the items of a training set. targets, weights, folds: (n,); `classes` labels there are."""
+
+    targets: Ints
+    weights: Floats
+    folds: Ints
+    classes: int
+
+
+def training_set(features: Floats, answers: Answers, scaling: Callable[[Tensor], Scaling], *, seed: int) -> TrainingSet:
+    """Tensors of one's own, so that the caller's arrays may change afterwards; `scaling` of the raw rows."""
     raw = torch.from_numpy(np.array(features, dtype=np.float32))
-    scaling = Scaling.of(raw)
-    labels, groups = (torch.from_numpy(np.array(array, dtype=np.int64)) for array in (targets, folds))
-    shares = torch.from_numpy(np.array(weights, dtype=np.float32))
-    return TrainingSet(scaling(raw), scaling, labels, shares, groups, classes, seed)
+    found = scaling(raw)
+    labels, groups = (torch.from_numpy(np.array(one, dtype=np.int64)) for one in (answers.targets, answers.folds))
+    shares = torch.from_numpy(np.array(answers.weights, dtype=np.float32))
+    return TrainingSet(found(raw), found, labels, shares, groups, answers.classes, seed)
 
 
-def check(features: Floats, targets: Ints, weights: Floats, folds: Ints, *, classes: int, members: int) -> None:
-    """Raises ValueError on unequal lengths, NaN or infinity, negative weights, or labels and folds out of range."""
+def check(features: Floats, answers: Answers, *, members: int) -> None:
+    """Raises ValueError on unequal lengths, NaN or infinity, negative weights, or labels and folds out of range.
+
+    An item of fold -1 is of none: every member sees it.
+    """
+    targets, weights, folds = answers.targets, answers.weights, answers.folds
     if features.ndim != 2 or not len(features) == len(targets) == len(weights) == len(folds) > 0:
         shapes = [features.shape, targets.shape, weights.shape, folds.shape]
         raise ValueError(f"features (n, D), targets, weights and folds (n,) must fit, n > 0; they are {shapes}.")
@@ -134,9 +180,9 @@ def check(features: Floats, targets: Ints, weights: Floats, folds: Ints, *, clas
             raise ValueError(f"{name} must be finite; they hold NaN or infinity.")
     if weights.min() < 0:
         raise ValueError(f"weights must not be negative; the least is {weights.min()}.")
-    for name, numbers, end in (("targets", targets, classes), ("folds", folds, members)):
-        if numbers.min() < 0 or numbers.max() >= end:
-            raise ValueError(f"{name} must lie in 0..{end - 1}; they span {numbers.min()}..{numbers.max()}.")
+    for name, numbers, first, end in (("targets", targets, 0, answers.classes), ("folds", folds, -1, members)):
+        if numbers.min() < first or numbers.max() >= end:
+            raise ValueError(f"{name} must lie in {first}..{end - 1}; they span {numbers.min()}..{numbers.max()}.")
 
 
 def generator(seed: int, *stream: int) -> torch.Generator:

@@ -19,6 +19,7 @@ from annotator.models import (
     Label,
     LabelIssue,
     Membership,
+    Novelty,
     Project,
     Proposal,
     Query,
@@ -158,6 +159,24 @@ def issue(annotation: Annotation, expected: str, quality: float = 0.1) -> LabelI
         expected=label_of(project, expected),
         quality=quality,
     )
+
+
+def outside(project: Project, person: User, count: int) -> list[Annotation]:
+    """The person calls what they are served next out of scope."""
+    said = []
+    for _ in range(count):
+        query = held_query(project, person)
+        assert query.lease is not None
+        answer = labeling.Answer(outcome="out_of_scope", label=None, lease=query.lease)
+        said.append(labeling.record(query, answer, annotator=person).annotation)
+    return said
+
+
+def novelty(project: Project, person: User, count: int = 8, **fields: Any) -> Novelty:
+    """A finished round found that these answers of the person look alike."""
+    items = [said.item_id for said in outside(project, person, count)]
+    found = project.rounds.order_by("-number").first() or finished_round(project)
+    return Novelty.objects.create(project=project, round=found, items=items, size=len(items), **fields)
 
 
 def living_learner() -> Worker:

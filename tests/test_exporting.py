@@ -119,7 +119,7 @@ def test_review_and_its_issue_are_exported(alice: User, bob: User) -> None:
     assert row["draw"] in ("random", "audit"), "the item was asked by this draw, whoever decided"
     assert [(one["label"], one["source"]) for one in row["annotations"]] == [("apple", "answer"), ("cherry", "review")]
     assert row["label_issues"] == [
-        {"given": "apple", "expected": "cherry", "quality": 0.05, "state": "corrected", "round": 1}
+        {"given": "apple", "expected": "cherry", "cause": "model", "quality": 0.05, "state": "corrected", "round": 1}
     ]
 
 

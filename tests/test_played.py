@@ -32,5 +32,5 @@ def test_a_line_that_was_cut_off_is_played_again(tmp_path: Path) -> None:
 
 def test_other_code_plays_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Played(tmp_path / "runs.jsonl").add(SETS[0], "margin", 3, RUN)
-    monkeypatch.setattr(played, "code_sum", lambda: "changed")
+    monkeypatch.setattr(played, "code_sum", lambda code: "changed")
     assert Played(tmp_path / "runs.jsonl").get(SETS[0], "margin", 3) is None

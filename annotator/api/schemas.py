@@ -113,7 +113,12 @@ class IssueOut(Schema):
 
     given: str | None
     expected: str | None
-    quality: float = Field(description="out-of-fold probability of the given label, 0 to 1")
+    cause: str = Field(
+        description="model: it doubts the answer; novelty, new_label: there was no such label when it was given"
+    )
+    quality: float | None = Field(
+        description="out-of-fold probability of the given label, 0 to 1; null where no model doubts it"
+    )
     state: str = Field(description="open, confirmed, corrected or dismissed")
     round: int
 

@@ -13,12 +13,13 @@ from sklearn.datasets import load_digits
 from alcore.simulation import Task
 from annotator import vectors
 from models_zoo import encoders
+from models_zoo.encoders.pixels import SIDE
 from models_zoo.training import TrainingConfig
 
 TEST_NAMES = ("test", "eval", "validation", "valid", "val", "dev")
 HELD_OUT = 0.2
 # what may encode each, the usual one first
-ENCODERS = {"texts": ("lsa",), "images": ("pixels", "raw"), "rows": ("columns",), "vectors": ("vectors",)}
+ENCODERS = {"texts": ("lsa", "words"), "images": ("pixels", "raw"), "rows": ("columns",), "vectors": ("vectors",)}
 PRETRAINED = {"texts": "sentences", "images": "images"}
 
 
@@ -39,13 +40,17 @@ class Columns:
 
 @dataclass(frozen=True)
 class Dataset:
-    """features: (items, D). labels: (items,) in 0..K, K for out of scope. test: (items,) or None for no split."""
+    """features: (items, D). labels: (items,) in 0..K, K for out of scope. test: (items,) or None for no split.
+
+    shape: of the images that rows of features are; None where they are none.
+    """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     test: NDArray[np.bool_] | None
     classes: int
     encoder: str
+    shape: tuple[int, ...] | None = None
 
     def task(self, seed: int, limit: int | None) -> Task:
         """The pool (at most `limit` items, drawn by the seed), the test items, and folds."""
@@ -102,7 +107,8 @@ def _read_npz(path: Path, encoder: str) -> Dataset:
 def _of_pixels(images: NDArray[Any], labels: NDArray[Any], test: NDArray[np.bool_] | None, encoder: str) -> Dataset:
     encoded = _encoded(images, "images", encoder)
     positions, classes = _positions(labels.tolist(), None)
-    return Dataset(encoded.features, positions, test, classes, encoded.fingerprint)
+    shape = (SIDE, SIDE) if encoder == "raw" else None
+    return Dataset(encoded.features, positions, test, classes, encoded.fingerprint, shape)
 
 
 def _read_csv(path: Path, columns: Columns, encoder: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""The models of a project's last two finished rounds, on disk, so that a round can look at the one before it.
+"""The models of a project's last two finished rounds, on disk, so that a round can go on from the one before it.
 
 A file is named by round and attempt: what a lost attempt writes is never taken for the winner's.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 from django.db.models import QuerySet
 from safetensors import SafetensorError
 
-from annotator.learning import artifacts, training
+from alcore.chains import Memory
+from annotator.learning import artifacts, remembering, training
 from annotator.learning.encoding import PoolFeatures
 from annotator.learning.loading import Pool
 from annotator.models import Project, Round
@@ -20,6 +21,7 @@ from models_zoo import checkpoints
 from models_zoo.crossfit import CrossFitted
 
 KEPT = 2  # rounds
+MEMORY = ".npz"
 _NAME = re.compile(r"(\d+)-(\d+)\.\w+")
 logger = logging.getLogger(__name__)
 
@@ -49,11 +51,27 @@ def basis_of(project: Project, pool: Pool, encodings: PoolFeatures) -> Basis:
 
 
 def keep(found: Round, head: CrossFitted, basis: Basis) -> None:
-    """Write the round's model, without the one behind its draws; nothing where none was trained."""
+    """Write the round's model; nothing where none was trained.
+
+    The one behind its draws goes with it only where the next round may go on from it.
+    """
     if head.is_trained:
         path = _path(found)
         path.parent.mkdir(exist_ok=True)
-        checkpoints.save(path, head.state(with_draws=False), basis.told)
+        checkpoints.save(path, head.state(with_draws=found.project.goes_on and head.has_draws), basis.told)
+
+
+def keep_memory(found: Round, memory: Memory, pool: Pool) -> None:
+    """Write what the round's model has learned, beside it."""
+    path = _path(found).with_suffix(MEMORY)
+    path.parent.mkdir(exist_ok=True)
+    remembering.write(path, memory, pool)
+
+
+def memory(project: Project, pool: Pool) -> Memory | None:
+    """What the last finished round's model has learned; None where it was not kept."""
+    last = _finished(project).first()
+    return None if last is None else remembering.read(_path(last).with_suffix(MEMORY), pool)
 
 
 def previous(project: Project, basis: Basis) -> CrossFitted | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alcore.inputs import RoundInput
 from alcore.protocols import Rows
-from alcore.rounds import RoundInput
 from annotator.models import Annotation, Item, Label, Project, Query
 
 Ints = NDArray[np.int64]

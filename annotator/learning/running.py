@@ -12,9 +12,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from alcore.configuration import RoundConfig
-from alcore.rounds import RoundInput, RoundResult, run_round
+from alcore.inputs import RoundInput
+from alcore.rounds import RoundResult, run_round
 from annotator import certifying
-from annotator.learning import auditing, costs, encoding, keeping, loading, storing, training
+from annotator.learning import auditing, costs, encoding, keeping, loading, noticing, storing, training
 from annotator.learning.keeping import Basis
 from annotator.learning.storing import AttemptLostError, Outcome
 from annotator.models import Budget, Project, Round
@@ -66,14 +67,20 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     told = costs.of_items(project, pool)
     data = loading.round_input(project, pool, votes, encodings.features, encodings.groups, costs=told)
     head, basis = training.head_of(project), keeping.basis_of(project, pool, encodings)
+    data = replace(data, memory=keeping.memory(project, pool) if project.goes_on else None)
     result = _compute(found, data, head, basis, pulse)
+    computed = time.perf_counter()
+    pulse.report("notice", 0.0)
+    noticed = noticing.notice(found, pool, result.resolved, data.features)
     began = time.perf_counter()
     pulse.report("store", 0.0)
     auditing.keep_predictions(found, pool, data.audit_item, result.audit_predictions)
     keeping.keep(found, head, basis)
-    timings = {"load": loaded - started, "encode": encoded - loaded, **result.timings}
+    if result.training is not None and project.goes_on:
+        keeping.keep_memory(found, result.training.memory, pool)
+    timings = {"load": loaded - started, "encode": encoded - loaded, **result.timings, "notice": began - computed}
     trained = project.head if head.is_trained else ""
-    storing.store(Outcome(found, pool, result, sequence, timings, began, trained))
+    storing.store(Outcome(found, pool, result, sequence, timings, began, trained, noticed))
     keeping.forget_old(project)
     auditing.sharpen(project, pool, votes)
 
@@ -91,8 +98,11 @@ def _compute(found: Round, data: RoundInput, head: CrossFitted, basis: Basis, pu
         cleaning=project.cleaning,
         guards=tuple(project.guards),
         certify=project.certify and not imprecise,
+        replay=project.replay if project.goes_on else "",
+        semi_supervised=project.semi_supervised,
     )
-    previous = keeping.previous(project, basis) if "contrastive" in project.guards else None
+    looks_back = project.goes_on or "contrastive" in project.guards
+    previous = keeping.previous(project, basis) if looks_back else None
     result = run_round(data, config, head, previous=previous, report=pulse.report)
     return replace(result, notes=(*result.notes, imprecise)) if imprecise else result
 

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from annotator.learning.datasets import Columns, Dataset
 from models_zoo import device, heads
 from models_zoo.training import Posterior, TrainingConfig
 
+Arm = tuple[str, bool, str]  # strategy, whether cleaning is on, how rounds go on
 PACKAGES = ("numpy", "torch", "scikit-learn", "cleanlab", "baal")
 
 
@@ -41,22 +42,30 @@ class Wish:
     posterior: str = "mc_dropout"
     guards: tuple[str, ...] = ()
     top: bool = False  # the best scores alone, not spread over the pool
+    replays: tuple[str, ...] = ("",)  # how rounds go on; "" for a fresh start each
+    semi_supervised: bool = False
 
 
 def compare(wish: Wish, progress: Callable[[int, int], None]) -> list[Run]:
     """Run every strategy with every seed; seeds share their pool, test items and noise, so runs pair up."""
     dataset = datasets.read(wish.data, wish.columns, encoder=wish.encoder)
     plans = [
-        Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise, not wish.top, wish.guards)
+        _plan(wish, strategy, seed, cleaning, replay)
         for seed in range(wish.seeds)
         for strategy in wish.strategies
         for cleaning in wish.cleaning
+        for replay in wish.replays
     ]
     runs = []
     for run in _play_all(dataset, plans, wish):
         runs.append(run)
         progress(len(runs), len(plans))
-    return sorted(runs, key=lambda run: (wish.strategies.index(run.strategy), not run.cleaning, run.seed))
+    return sorted(runs, key=lambda run: (wish.strategies.index(run.strategy), not run.cleaning, run.replay, run.seed))
+
+
+def _plan(wish: Wish, strategy: str, seed: int, cleaning: bool, replay: str) -> Plan:
+    plan = Plan(strategy, seed, wish.batch, wish.budget, cleaning, wish.noise, not wish.top, wish.guards)
+    return replace(plan, replay=replay, semi_supervised=wish.semi_supervised)
 
 
 def summarize(runs: list[Run], baseline: str = "random") -> dict[str, Any]:
@@ -67,15 +76,25 @@ def summarize(runs: list[Run], baseline: str = "random") -> dict[str, Any]:
     for arm, found in arms.items():
         final = np.array([run.accuracy[-1] for run in found])
         entry = {"final_accuracy": _interval(final), "area": _interval(areas[arm]), "seeds": len(found)}
-        against = (baseline, arm[1])
+        entry["training"] = trained(found)
+        against = (baseline, *arm[1:])
         if arm[0] != baseline and against in arms:
             entry["area_minus_random"] = asdict(evaluation.paired_difference(areas[arm], areas[against]))
             entry["labels_saved"] = saved(found, arms[against])
-        if not arm[1] and (arm[0], True) in arms:
-            change = evaluation.paired_difference(areas[(arm[0], True)], areas[arm])
+        if not arm[1] and (arm[0], True, arm[2]) in arms:
+            change = evaluation.paired_difference(areas[(arm[0], True, arm[2])], areas[arm])
             entry["area_cleaning_on_minus_off"] = asdict(change)
+        if arm[2] and (*arm[:2], "") in arms:
+            change = evaluation.paired_difference(areas[arm], areas[(*arm[:2], "")])
+            entry["area_continued_minus_fresh"] = asdict(change)
         summary[name_of(arm, arms)] = entry
     return summary
+
+
+def trained(runs: list[Run]) -> dict[str, float]:
+    """Of one run in the mean: seconds of training, gradient samples of one member, and rounds begun afresh."""
+    kinds = {"seconds": "training", "samples": "samples", "fresh_rounds": "fresh"}
+    return {name: round(float(np.mean([sum(getattr(run, kind)) for run in runs])), 2) for name, kind in kinds.items()}
 
 
 def saved(runs: list[Run], baseline: list[Run]) -> dict[str, float | int | None]:
@@ -118,17 +137,17 @@ def report(wish: Wish, runs: list[Run]) -> str:
     )
 
 
-def name_of(arm: tuple[str, bool], arms: dict[tuple[str, bool], list[Run]]) -> str:
-    """The strategy's key; with "cleaning on" or "off" where both were run."""
-    if len({cleaning for _, cleaning in arms}) == 1:
-        return arm[0]
-    return f"{arm[0]}, cleaning {'on' if arm[1] else 'off'}"
+def name_of(arm: Arm, arms: dict[Arm, list[Run]]) -> str:
+    """The strategy's key; with "cleaning on" or "off", "fresh" or the way to go on, where both were run."""
+    cleaning = f"cleaning {'on' if arm[1] else 'off'}" if len({each[1] for each in arms}) > 1 else ""
+    replay = (arm[2] or "fresh") if len({each[2] for each in arms}) > 1 else ""
+    return ", ".join(filter(None, (arm[0], cleaning, replay)))
 
 
-def _arms(runs: list[Run]) -> dict[tuple[str, bool], list[Run]]:
-    arms: dict[tuple[str, bool], list[Run]] = {}
+def _arms(runs: list[Run]) -> dict[Arm, list[Run]]:
+    arms: dict[Arm, list[Run]] = {}
     for run in runs:
-        arms.setdefault((run.strategy, run.cleaning), []).append(run)
+        arms.setdefault((run.strategy, run.cleaning, run.replay), []).append(run)
     return arms
 
 
@@ -149,7 +168,7 @@ def _play_all(dataset: Dataset, plans: list[Plan], wish: Wish) -> Iterator[Run]:
 
 
 def _play(dataset: Dataset, plan: Plan, wish: Wish) -> Run:
-    config = TrainingConfig(posterior=cast(Posterior, wish.posterior))
+    config = TrainingConfig(posterior=cast(Posterior, wish.posterior), shape=dataset.shape)
     return simulate(dataset.task(plan.seed, wish.limit), plan, heads.make(wish.head, config))
 
 

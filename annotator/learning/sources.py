@@ -22,9 +22,12 @@ def encoder_of(project: Project) -> encoders.Encoder:
     """The encoder of the project's settings, not fitted. Raises InvalidInputError where its model is not there.
 
     A convolutional network learns from the pictures themselves: their pixels stay unprojected, for choosing as well.
+    A text network reads the words, which stand beside what choosing looks at.
     """
     if project.head == Project.Head.NETWORK:
         return encoders.make("raw")
+    if project.head == Project.Head.TEXT:
+        return encoders.make("words", seed=project.seed)
     if project.encoder == Encoder.TRANSFORMER:
         name = "images" if project.kind == Project.Kind.IMAGE else "sentences"
         model = pretrained.locate(project.encoder_path)

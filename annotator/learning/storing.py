@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from alcore.rounds import RoundResult
+from alcore.training import Training
 from annotator import budgeting, serving
+from annotator.learning import noticing
 from annotator.learning.loading import Pool
+from annotator.learning.noticing import Noticed
 from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Proposal, Query, Round
 
 PIECE = 200  # rows to a write transaction, which stays under 50 ms
@@ -37,6 +40,7 @@ class Outcome:
     timings: dict[str, float]
     began: float  # time.perf_counter() when storing began
     head: str = ""  # that was trained; empty where there was no model
+    noticed: Noticed = field(default_factory=Noticed)
 
 
 def store(outcome: Outcome) -> None:
@@ -48,6 +52,7 @@ def store(outcome: Outcome) -> None:
         found = _still_ours(outcome.round)
         issues = _store_issues(outcome)
         made = _store_queries(outcome, budget)
+        noticing.store(found, outcome.noticed)
         budget.save()
         _publish(found, outcome, issues=issues, made=made)
     _withdraw_proposals(outcome.round)
@@ -68,14 +73,24 @@ def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
     found.sequence = outcome.sequence
     timings = {**outcome.timings, "store": time.perf_counter() - outcome.began}
     found.timings = {name: round(seconds, 3) for name, seconds in timings.items()}
+    found.training = _told(result.training)
     found.labels_used = result.labels_used
     found.issues_found = issues
     found.downweighted = result.downweighted
     found.calibration_error = result.oof_calibration_error
     found.queries_made = made
-    found.notes = [*result.notes, *_unlearned(outcome)]
+    found.notes = [*result.notes, *_unlearned(outcome), *outcome.noticed.notes]
     found.finished_at = timezone.now()
     found.save()
+
+
+def _told(training: Training | None) -> dict[str, Any]:
+    """How the model came to be, as plain data; empty without one."""
+    if training is None:
+        return {}
+    numbers = {"replayed": training.replayed, "seconds": training.seconds, "saved": training.saved}
+    told = {"went_on": training.went_on, "why": training.why, "steps": training.steps, "samples": training.samples}
+    return {**told, **{name: round(number, 3) for name, number in numbers.items()}}
 
 
 def _unlearned(outcome: Outcome) -> list[str]:
@@ -156,10 +171,14 @@ def _interleave_audit(project: Project, budget: Budget, chosen: int) -> None:
 
 
 def _store_issues(outcome: Outcome) -> int:
-    """Raise this round's label issues and dismiss open ones that look right now; returns how many are new."""
+    """Raise this round's label issues and dismiss open ones that look right now; returns how many are new.
+
+    What a new label has brought back waits for people, whatever a round thinks of it.
+    """
     found = _suspects(outcome)
     still = LabelIssue.objects.filter(project=outcome.round.project, state=LabelIssue.State.OPEN)
-    still.exclude(annotation_id__in=found).update(state=LabelIssue.State.DISMISSED, decided_at=timezone.now())
+    past = still.filter(cause=LabelIssue.Cause.MODEL).exclude(annotation_id__in=found)
+    past.update(state=LabelIssue.State.DISMISSED, decided_at=timezone.now())
     decided = LabelIssue.objects.filter(annotation_id__in=found).exclude(state=LabelIssue.State.DISMISSED)
     known = set(decided.values_list("annotation_id", flat=True))
     new = [issue for annotation, issue in found.items() if annotation not in known]

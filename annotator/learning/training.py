@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from annotator.models import Project
+from annotator.models.projects import END_TO_END
 from models_zoo import heads
 from models_zoo.crossfit import CrossFitted
 from models_zoo.encoders.pixels import SIDE
@@ -19,8 +20,8 @@ def head_of(project: Project) -> CrossFitted:
 
 
 def head_for_trials(project: Project) -> CrossFitted:
-    """The same; a linear layer in place of a convolutional network, which trials would train for hours."""
-    kind = Project.Head.LINEAR if project.head == Project.Head.NETWORK else project.head
+    """The same; a linear layer in place of a network trained end to end, which trials would train for hours."""
+    kind = Project.Head.LINEAR if project.head in END_TO_END else project.head
     return heads.make(kind, _config_of(project))
 
 

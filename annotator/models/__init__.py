@@ -3,6 +3,7 @@
 from annotator.models.annotations import Annotation, LabelIssue, Query
 from annotator.models.budgets import Budget
 from annotator.models.items import FOLDS, Import, Item, Vector
+from annotator.models.novelties import Novelty
 from annotator.models.projects import (
     AUDIT_SHARE,
     ENCODERS,
@@ -30,6 +31,7 @@ __all__ = [
     "Label",
     "LabelIssue",
     "Membership",
+    "Novelty",
     "Project",
     "Proposal",
     "Query",

@@ -174,6 +174,11 @@ class LabelIssue(models.Model):
         CORRECTED = "corrected", "Corrected"
         DISMISSED = "dismissed", "No longer suspected"
 
+    class Cause(models.TextChoices):
+        MODEL = "model", "The model finds it hard to believe"
+        NOVELTY = "novelty", "A new label was made of answers like it"
+        NEW_LABEL = "new_label", "It was answered before there was a new label"
+
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="issues")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="issues")
     annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="issues")
@@ -181,7 +186,9 @@ class LabelIssue(models.Model):
     # null stands for out of scope
     given = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     expected = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    quality = models.FloatField()  # out-of-fold probability of the given label; low is suspect
+    cause = models.CharField(max_length=10, choices=Cause.choices, default=Cause.MODEL)
+    # out-of-fold probability of the given label; low is suspect. Null where no model has doubted it
+    quality = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.text import slugify
 
+from alcore import schemes
 from annotator.errors import InvalidInputError
 
 AUDIT_SHARE = 0.2  # of the questions asked, while the audit has items left
@@ -49,11 +50,18 @@ class Project(models.Model):
     class Head(models.TextChoices):  # keys of models_zoo.heads.KINDS
         LINEAR = "linear", "Linear layer (logistic regression)"
         MLP = "mlp", "Network with one hidden layer"
+        ADAPTER = "adapter", "Adapter: a small network that bends what a pretrained model sees"
         NETWORK = "network", "Small convolutional network, trained on the pictures themselves"
+        TEXT = "text", "Small text network, trained on the words themselves"
 
     class Posterior(models.TextChoices):
         MC_DROPOUT = "mc_dropout", "Dropout: samples of a network with units left out (MC dropout)"
         LAPLACE = "laplace", "Laplace: samples of the last layer's weights around the trained ones"
+
+    class Training(models.TextChoices):
+        AUTO = "auto", "Automatic: networks continue, layers start fresh"
+        CONTINUE = "continue", "Continue from the last round, with replay of earlier labels"
+        FRESH = "fresh", "Start fresh each round"
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
@@ -71,6 +79,9 @@ class Project(models.Model):
     head = models.CharField(max_length=12, choices=Head.choices, default=Head.LINEAR)
     posterior = models.CharField(max_length=12, choices=Posterior.choices, default=Posterior.MC_DROPOUT)
     balance_training = models.BooleanField(default=False)  # rare labels weigh more
+    training = models.CharField(max_length=10, choices=Training.choices, default=Training.AUTO)
+    replay = models.CharField(max_length=10, default=schemes.DEFAULT)  # a key of alcore.schemes.OFFERED
+    semi_supervised = models.BooleanField(default=False)  # unlabelled items train too
     vector_length = models.PositiveIntegerField(null=True, blank=True)  # of the vectors that came with the items
     seed = models.PositiveIntegerField(default=_seed)
     item_count = models.PositiveIntegerField(default=0)
@@ -94,6 +105,13 @@ class Project(models.Model):
     def is_active(self) -> bool:
         return self.state == self.State.ACTIVE
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a round goes on from the last one's model: by default where a network is trained end to end."""
+        if self.training == self.Training.AUTO:
+            return self.head in END_TO_END
+        return self.training == self.Training.CONTINUE
+
     @classmethod
     def free_slug(cls, name: str) -> str:
         """A slug made of the name that no project has yet."""
@@ -104,6 +122,9 @@ class Project(models.Model):
             slug = f"{stem}-{number}"
         return slug
 
+
+# heads for which a retraining takes minutes where going on takes seconds (benchmarks.continual)
+END_TO_END = (Project.Head.NETWORK, Project.Head.TEXT)
 
 # what may encode items of a kind, the usual one first
 ENCODERS: dict[str, tuple[Project.Encoder, ...]] = {
@@ -117,6 +138,8 @@ def require_head_suits(head: str, *, kind: str, encoder: str) -> None:
     """Raises InvalidInputError where the head cannot be trained on items of that kind that are encoded so."""
     if head == Project.Head.NETWORK and (kind, encoder) != (Project.Kind.IMAGE, Project.Encoder.PIXELS):
         raise InvalidInputError("A convolutional network learns from images by their pixels; choose another head here.")
+    if head == Project.Head.TEXT and (kind, encoder) != (Project.Kind.TEXT, Project.Encoder.LSA):
+        raise InvalidInputError("A text network learns from texts by their words; choose another head here.")
 
 
 class Label(models.Model):

@@ -34,6 +34,7 @@ class Round(models.Model):
     step = models.CharField(max_length=20, blank=True)
     progress = models.FloatField(default=0)
     timings = models.JSONField(default=dict)  # step -> seconds
+    training = models.JSONField(default=dict)  # how its model came to be: alcore.training.Training, without its memory
     labels_used = models.PositiveIntegerField(default=0)
     issues_found = models.PositiveIntegerField(default=0)
     downweighted = models.PositiveIntegerField(default=0)

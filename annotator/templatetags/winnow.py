@@ -1,6 +1,6 @@
 """How figures are written on the pages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -72,8 +72,24 @@ def columns(row: dict[str, Any], count: int) -> list[tuple[str, Any]]:
 
 
 @register.filter
+def at(found: Mapping[int, Any], key: int) -> Any:
+    """What stands at a key; None where nothing does."""
+    return found.get(key)
+
+
+@register.filter
 def with_keys(labels: Iterable[Label]) -> list[tuple[Label, str]]:
-    """Each label with the key that chooses it: its place, or itself where all labels are digits."""
+    """Each label with the key that chooses it: its place, or itself where the labels were digits to begin with.
+
+    There a label that is added later gets a key that is free, so that no digit moves.
+    """
     found = list(labels)
-    digits = all(label.name in DIGITS and len(label.name) == 1 for label in found)
-    return [(label, label.name if digits else label.key) for label in found]
+    if not (found and all(_is_digit(label) for label in found[:2])):
+        return [(label, label.key) for label in found]
+    taken = {label.name for label in found if _is_digit(label)}
+    free = iter([key for key in "1234567890" if key not in taken])
+    return [(label, label.name if _is_digit(label) else next(free, "")) for label in found]
+
+
+def _is_digit(label: Label) -> bool:
+    return len(label.name) == 1 and label.name in DIGITS

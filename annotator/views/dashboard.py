@@ -32,6 +32,7 @@ def project(request: PersonRequest, slug: str) -> HttpResponseBase:
         "labels": labels,
         "most": max(row.count for row in labels),
         "people": progress.person_counts(found),
+        "outside": progress.prevalence(found),
     }
     return render(request, "project/page.html", context)
 

@@ -17,7 +17,7 @@ from annotator.views.requests import PersonRequest, signed_in
 
 FIELDS = (
     "name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "certify", "encoder",
-    "encoder_path", "head", "posterior", "balance_training",
+    "encoder_path", "head", "posterior", "balance_training", "training", "replay", "semi_supervised",
 )  # fmt: skip
 
 

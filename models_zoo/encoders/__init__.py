@@ -17,14 +17,15 @@ from models_zoo.encoders.protocol import FIT_ROWS, VERSION, Encoder, Floats, Sta
 from models_zoo.encoders.tables import Scaled, TypedColumns
 from models_zoo.encoders.texts import HashedLsa, marks
 from models_zoo.encoders.vectors import SKETCH, Sketch, Vectors
+from models_zoo.encoders.words import HashedWords
 
 Report = Callable[[float], None]
 AT_ONCE = 1024  # items encoded between two reports
 
 __all__ = [
-    "FIT_ROWS", "SKETCH", "VERSION", "Encoded", "Encoder", "HashedLsa", "PixelPca", "RawPixels", "Sketch", "State",
-    "TypedColumns", "Vectors", "encode_all", "encode_images", "encode_numbers", "encode_pixels", "encode_table",
-    "encode_texts", "make", "marks", "read_gray", "sample_positions",
+    "FIT_ROWS", "SKETCH", "VERSION", "Encoded", "Encoder", "HashedLsa", "HashedWords", "PixelPca", "RawPixels",
+    "Sketch", "State", "TypedColumns", "Vectors", "encode_all", "encode_images", "encode_numbers", "encode_pixels",
+    "encode_table", "encode_texts", "make", "marks", "read_gray", "sample_positions",
 ]  # fmt: skip
 
 
@@ -37,7 +38,7 @@ class Encoded:
 
 
 def make(name: str, *, seed: int = 0, model: str = "", hub: bool = False) -> Encoder:
-    """An encoder by name: lsa, pixels, raw, columns, vectors, sentences or images; the last two need a model.
+    """An encoder by name: lsa, words, pixels, raw, columns, vectors, sentences or images; the last two need a model.
 
     Raises ValueError on another name, or a model that is not there.
     """
@@ -47,6 +48,7 @@ def make(name: str, *, seed: int = 0, model: str = "", hub: bool = False) -> Enc
         return (SentenceEncoder if name == "sentences" else ImageEncoder)(model, hub=hub)
     makers: dict[str, Callable[[], Encoder]] = {
         "lsa": lambda: HashedLsa(seed=seed),
+        "words": lambda: HashedWords(seed=seed),
         "pixels": lambda: PixelPca(seed=seed),
         "raw": RawPixels,
         "columns": lambda: TypedColumns(seed=seed),

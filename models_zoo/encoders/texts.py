@@ -103,6 +103,14 @@ def marks(texts: Sequence[str]) -> NDArray[np.uint16]:
     return found
 
 
+def tokens(text: str, *, most: int, buckets: int) -> list[int]:
+    """Ids in 1..buckets-1 of a text's hashed words and word pairs in their order, the first `most` of them."""
+    words = _WORD.findall(text.lower())[:most]
+    pairs = [f"{first} {second}" for first, second in itertools.pairwise(words)]
+    told = itertools.chain.from_iterable(itertools.zip_longest(words, pairs))
+    return [1 + zlib.crc32(each.encode()) % (buckets - 1) for each in told if each is not None][:most]
+
+
 def _blocks(texts: Iterable[str]) -> Iterable[list[str]]:
     found = iter(texts)
     return iter(lambda: list(itertools.islice(found, HASHED_AT_ONCE)), [])

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from alcore.configuration import RoundConfig
-from alcore.rounds import RoundInput
+from alcore.inputs import RoundInput
 
 DIGITS = load_digits()
 

@@ -7,7 +7,7 @@ import pytest
 
 from alcore import certifying
 from alcore.certifying import Certified, Gate, certifiable, gate
-from alcore.evaluation import wilson
+from alcore.intervals import wilson
 from alcore.rounds import run_round
 from models_zoo.heads import Ensemble
 from tests.alcore.arrays import DIGITS, config, digits_round

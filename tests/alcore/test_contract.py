@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from alcore import catalog
-from alcore.rounds import RoundInput, run_round
+from alcore.inputs import RoundInput
+from alcore.rounds import run_round
 from models_zoo.heads import Ensemble
 from tests.alcore.arrays import DIGITS, config, digits_round
 

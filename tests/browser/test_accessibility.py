@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 
-from annotator import managing
+from annotator import managing, promoting
 from tests import factories
 from tests.browser.conftest import Visit
 
@@ -28,6 +28,13 @@ PAGES = {
     "nothing to confirm": ("/projects/fruit/confirm/", "bob"),
     "project with labels to confirm": ("/projects/rows/", "alice"),
     "advice": ("/projects/fruit/advice/", "alice"),
+    "nothing alike": ("/projects/rows/alike/", "alice"),
+    "alike": ("/projects/odd/alike/", "alice"),
+    "texts alike": ("/projects/odd/alike/{texts}/", "alice"),
+    "images alike": ("/projects/odd-pictures/alike/{pictures}/", "alice"),
+    "a new label to confirm": ("/projects/odd-rows/alike/{rows}/", "alice"),
+    "project with answers alike": ("/projects/odd/", "alice"),
+    "issues of a new label": ("/projects/odd-rows/issues/", "alice"),
     "issues": ("/projects/fruit/issues/", "alice"),
     "no issues": ("/projects/rows/issues/", "alice"),
     "items": ("/projects/fruit/items/", "alice"),
@@ -55,7 +62,14 @@ def world(transactional_db: None) -> dict[str, object]:
     for name, kind in (("Pictures", "image"), ("Rows", "table"), ("Prose", "text")):
         factories.proposals(factories.project(name=name, kind=kind, items=30, certify=True), "apple", 26)
     factories.project(name="Nothing", items=0)
-    return {"token": token, "item": said.item_id}
+    odd = {}
+    for name, kind in (("Odd", "text"), ("Odd pictures", "image"), ("Odd rows", "table")):
+        made = factories.project(name=name, kind=kind, items=0)
+        factories.add_items(made, 12, audit="")
+        odd[kind] = factories.novelty(made, bob, 9)
+    promoting.promote(odd["table"], "quince", by=alice)
+    alike = {"texts": odd["text"].pk, "pictures": odd["image"].pk, "rows": odd["table"].pk}
+    return {"token": token, "item": said.item_id, **alike}
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)

@@ -21,14 +21,22 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 DIGITS = load_digits()
 LABELS = [str(n) for n in range(10)]
+SIZES = {
+    "hidden": 8,
+    "mlp_least": 20,
+    "mlp_steps": 20,
+    "channels": (2, 4),
+    "network_hidden": 8,
+    "network_least": 20,
+    "network_steps": 20,
+}
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No heartbeat from another thread in a test's transaction, and networks that train in a moment."""
     monkeypatch.setattr(running, "HEARTBEAT_SECONDS", 3600)
-    sizes = {"hidden": 8, "mlp_steps": 20, "channels": (2, 4), "network_hidden": 8, "network_steps": 20}
-    monkeypatch.setattr(training, "TrainingConfig", partial(TrainingConfig, **sizes))
+    monkeypatch.setattr(training, "TrainingConfig", partial(TrainingConfig, **SIZES))
 
 
 def digits_project(answers: int = 40, **fields: object) -> Project:

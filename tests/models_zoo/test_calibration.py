@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models_zoo import calibration, heads, weighing
-from tests.models_zoo.digits import EVEN, FOLDS, X, Y, fitted, quick
+from tests.models_zoo.digits import EVEN, FOLDS, X, Y, fitted, quick, rows_for
 
 CERTAIN = torch.log_softmax(torch.randn(4000, 5, generator=torch.Generator().manual_seed(0)) * 2, dim=1)
 SAID = torch.multinomial(CERTAIN.exp(), 1, generator=torch.Generator().manual_seed(1))[:, 0]
@@ -36,7 +36,7 @@ def test_a_label_of_one_fold_alone_is_unknown_to_its_member() -> None:
 def test_calibration_lowers_the_out_of_fold_loss_or_leaves_it(kind: str) -> None:
     losses = []
     for calibrated in (True, False):
-        probs = fitted(kind, calibrated=calibrated).out_of_fold_probs(X, FOLDS)
+        probs = fitted(kind, calibrated=calibrated).out_of_fold_probs(rows_for(kind), FOLDS)
         losses.append(-np.log(probs[np.arange(len(Y)), Y]).mean())
     assert losses[0] <= losses[1] + 1e-6
 

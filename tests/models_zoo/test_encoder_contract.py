@@ -20,13 +20,13 @@ ROWS = [
     for number in range(40)
 ]
 VECTORS = list(RNG.normal(size=(40, 5)).astype(np.float32))
-NAMES = ["lsa", "pixels", "raw", "columns", "vectors", "sentences", "images"]
+NAMES = ["lsa", "words", "pixels", "raw", "columns", "vectors", "sentences", "images"]
 
 
 def items_for(name: str, folder: Path) -> list[Any]:
     if name in ("pixels", "raw", "images"):
         return [picture(folder / f"{number}.png") for number in range(12)]
-    return {"lsa": TEXTS, "sentences": TEXTS, "columns": ROWS, "vectors": VECTORS}[name]
+    return {"lsa": TEXTS, "words": TEXTS, "sentences": TEXTS, "columns": ROWS, "vectors": VECTORS}[name]
 
 
 def picture(path: Path) -> Path:
@@ -83,7 +83,7 @@ def test_what_learns_is_named_by_what_it_learned(made: Made) -> None:
     assert (first.fingerprint != second.fingerprint) == first.learns
 
 
-@pytest.mark.parametrize("name", ["lsa", "pixels", "columns"])
+@pytest.mark.parametrize("name", ["lsa", "words", "pixels", "columns"])
 def test_a_fit_that_lacks_something_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="lacks"):
         encoders.make(name).load_state(encoders.State())

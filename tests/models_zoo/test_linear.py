@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models_zoo.linear import LinearHead, train_heads
-from models_zoo.training import TrainingConfig, training_set
+from models_zoo.training import Answers, Scaling, TrainingConfig, training_set
 from tests.models_zoo.digits import EVEN, FOLDS, X, Y
 
 
@@ -18,7 +18,7 @@ def fit(features: np.ndarray = X, posterior: str = "mc_dropout") -> LinearHead:
 def test_a_folds_labels_leave_its_member_bit_identical_at_every_penalty() -> None:
     permuted, config = Y.copy(), TrainingConfig()
     permuted[FOLDS == 2] = np.random.default_rng(0).permutation(permuted[FOLDS == 2])
-    sets = [training_set(X, labels, EVEN, FOLDS, classes=11, seed=1) for labels in (Y, permuted)]
+    sets = [training_set(X, Answers(labels, EVEN, FOLDS, 11), Scaling.of, seed=1) for labels in (Y, permuted)]
     heads = [train_heads(seen, seen.member_weights(config), config.penalties, config) for seen in sets]
     assert torch.equal(heads[0][2], heads[1][2])
     assert not torch.equal(heads[0][1], heads[1][1])

@@ -55,6 +55,12 @@ FOR_OWNERS = {
     "advice-begin": ("post", 409),
     "issues": ("get", 200),
     "issue-decide": ("post", 422),
+    "novelties": ("get", 200),
+    "novelty": ("get", 200),
+    "novelty-promote": ("post", 422),
+    "novelty-dismiss": ("post", 302),
+    "novelty-again": ("post", 409),
+    "novelty-confirm": ("post", 422),
     "items": ("get", 200),
     "item": ("get", 200),
     "import": ("get", 200),
@@ -91,6 +97,7 @@ def world(db: None) -> World:
     bob, alice = factories.user("bob"), factories.user("alice")
     said = factories.answered(project, alice, "apple")
     issue = factories.issue(said, "banana")
+    novelty = factories.novelty(project, alice, 2)
     link = managing.invite(project, by=alice)
     query = factories.held_query(project, bob)
     ids: dict[str, dict[str, object]] = {
@@ -98,6 +105,7 @@ def world(db: None) -> World:
         "answer-submit": {"query_id": query.pk},
         "issue-decide": {"issue_id": issue.pk},
         "item": {"item_id": said.item_id},
+        **{f"novelty{act}": {"novelty_id": novelty.pk} for act in ("", "-promote", "-dismiss", "-again", "-confirm")},
         "invitation-withdraw": {"invitation_id": link.pk},
         "person-remove": {"user_id": alice.pk},
         "token-revoke": {"token_id": 1},
@@ -159,7 +167,8 @@ def test_another_projects_rows_are_not_found_through_ones_own(world: World, as_c
         factories.user("charlie"), managing.Settings(name="Own"), kind="text", label_names=["a", "b"]
     )
     stranger = World(own, world.ids)
-    for name in ("item", "issue-decide", "answer-submit", "invitation-withdraw"):
+    novelties = [name for name in world.ids if name.startswith("novelty")]
+    for name in ("item", "issue-decide", "answer-submit", "invitation-withdraw", *novelties):
         method = {**FOR_OWNERS, **FOR_MEMBERS}[name][0]
         assert asked(as_charlie, stranger, name, method) == 404
 

@@ -98,3 +98,47 @@ def test_advice_tells_that_a_linear_layer_stands_in(as_alice: Client) -> None:
     assert "in place of the convolutional network" in as_alice.get(at).content.decode()
     Project.objects.update(head="mlp")
     assert "in place of" not in as_alice.get(at).content.decode()
+
+
+def test_a_new_project_goes_on_where_that_pays(as_charlie: Client) -> None:
+    as_charlie.post(reverse("project-new"), {**NEW, "head": "network"})
+    project = Project.objects.get()
+    assert (project.training, project.replay, project.semi_supervised, project.goes_on) == ("auto", "sd", False, True)
+    project.head = "linear"
+    assert not project.goes_on
+
+
+def test_how_rounds_go_on_can_be_chosen(as_alice: Client) -> None:
+    project = factories.project()
+    at = reverse("settings", args=[project.slug])
+    as_alice.post(at, {**SAVED, "training": "continue", "replay": "er", "semi_supervised": "on"})
+    project.refresh_from_db()
+    assert (project.training, project.replay, project.goes_on) == ("continue", "er", True)
+    assert project.semi_supervised
+    page = as_alice.get(at).content.decode()
+    assert '<option value="continue" selected>' in page
+    assert '<option value="er" selected>' in page
+    assert as_alice.post(at, {**SAVED, "training": "never"}).status_code == 422
+    assert as_alice.post(at, {**SAVED, "replay": "sds2"}).status_code == 422, "for one member alone"
+
+
+def test_a_text_network_is_for_texts_by_their_words(as_charlie: Client, as_alice: Client) -> None:
+    assert as_charlie.post(reverse("project-new"), {**NEW, "head": "text"}).status_code == 422
+    assert as_charlie.post(reverse("project-new"), {**NEW, "kind": "text", "head": "text"}).status_code == 302
+    project = factories.project(kind="text")
+    Project.objects.filter(pk=project.pk).update(encoder="vectors")
+    answer = as_alice.post(reverse("settings", args=[project.slug]), {**SAVED, "head": "text"})
+    assert answer.status_code == 422
+    assert "learns from texts by their words" in answer.content.decode()
+
+
+def test_rounds_tell_how_their_models_came_to_be(as_alice: Client) -> None:
+    project = factories.project()
+    told = {"why": "", "steps": 40, "samples": 6000, "replayed": 0.667, "seconds": 2.5, "saved": 61.0}
+    factories.finished_round(project, 1, head="text", training={**told, "went_on": True})
+    factories.finished_round(project, 2, head="text", training={**told, "went_on": False, "replayed": 0, "saved": 0})
+    page = as_alice.get(reverse("project", args=[project.slug])).content.decode()
+    assert page.count("<dt>training</dt>") == 2
+    assert "<dt>replayed</dt><dd>67" in page
+    assert page.count("<dt>replayed</dt>") == 1
+    assert "about 1 min" in page

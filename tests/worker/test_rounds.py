@@ -1,5 +1,6 @@
 """Rounds in a real Celery worker: they finish, survive a kill, and are stored once."""
 
+import shutil
 import signal
 import subprocess
 
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from sklearn.datasets import load_digits
 
 from annotator import enqueue, scheduling, serving
+from annotator.learning import artifacts
 from annotator.models import Item, Project, Query, Round
 from tests import factories
 from tests.worker.conftest import Start, wait_until
@@ -88,6 +90,28 @@ def test_a_round_whose_worker_was_killed_is_started_again_and_stored_once(start_
     served = project.queries.filter(round=found).exclude(draw=Query.Draw.AUDIT)
     assert served.count() == Round.objects.get(pk=found.pk).queries_made
     assert served.values("item").distinct().count() == served.count()
+
+
+def test_a_killed_chain_goes_on_from_the_last_round_that_was_finished(start_worker: Start, bob: User) -> None:
+    project = digits_project(batch_size=10, head="mlp", training="continue", cleaning=False)
+    first = start_worker("learner")
+    answer_truly(project, bob, 40)
+    enqueue.round_if_due(project)
+    wait_until(lambda: done(project, 1), "the first round")
+    answer_truly(project, bob, 10)
+    enqueue.round_if_due(project)
+    wait_until(lambda: project.rounds.filter(number=2).exclude(state=Round.State.QUEUED).exists(), "the second")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    start_worker("learner")
+    wait_until(lambda: done(project, 2), "the round after the kill")
+    found = project.rounds.get(number=2)
+    assert found.training["went_on"] is True
+    shutil.rmtree(artifacts.folder(project.pk) / "models")
+    answer_truly(project, bob, 10)
+    enqueue.round_if_due(project)
+    wait_until(lambda: done(project, 3), "a round without what the last one kept")
+    assert "no earlier model" in project.rounds.get(number=3).training["why"]
 
 
 def test_people_are_served_while_no_learner_lives(transactional_db: None, bob: User) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from alcore import schemes
 from alcore.catalog import GUARD_KEYS, KEYS
+
+# head -> the encoder that it needs; "" for any
+HEADS = {"linear": "", "mlp": "", "adapter": "", "network": "raw", "text": "words"}
+REPLAYS = [scheme.key for scheme in schemes.OFFERED]
 
 
 class Command(BaseCommand):
@@ -22,8 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("--label-column", default="label", help="CSV: the column that holds the known label")
         parser.add_argument("--split-column", help="CSV: the column that says test for the test rows")
         parser.add_argument("--out-of-scope-value", help="CSV: the label that means out of scope")
-        parser.add_argument("--encoder", default="", help="lsa, pixels, raw, columns, vectors, or a model's folder")
-        parser.add_argument("--head", choices=["linear", "mlp"], default="linear", help="what a round trains")
+        parser.add_argument("--encoder", default="", help="lsa, words, pixels, raw, columns, vectors, or a folder")
+        parser.add_argument("--head", choices=list(HEADS), default="linear", help="what a round trains")
+        parser.add_argument("--training", choices=["fresh", "continue", "both"], default="fresh", help="of each round")
+        parser.add_argument("--replay", default=schemes.DEFAULT, help=f"when it continues: of {', '.join(REPLAYS)}")
+        parser.add_argument("--semi-supervised", action="store_true", help="unlabelled items train too")
         parser.add_argument("--posterior", choices=["mc_dropout", "laplace"], default="mc_dropout", help="of draws")
         parser.add_argument("--limit", type=int, help="draw a pool of so many items, anew for every seed")
         parser.add_argument("--strategies", default="random,margin", help=f"of {', '.join(KEYS)}")
@@ -66,6 +74,11 @@ def _wish(options: dict[str, Any]) -> Any:
         raise CommandError("Name at least one strategy; seeds and jobs are at least 1.")
     if not 2 <= options["batch"] <= options["budget"] or not 0 <= options["noise"] < 1:
         raise CommandError("A batch is at least 2, a budget at least one batch, and noise a share below 1.")
+    if options["replay"] not in REPLAYS:
+        raise CommandError(f"There is no replay {options['replay']!r}; there are {', '.join(REPLAYS)}.")
+    needed = HEADS[options["head"]]
+    if needed and options["encoder"] not in ("", needed):
+        raise CommandError(f"The {options['head']} head is trained on what the encoder {needed} gives.")
     features = tuple(name.strip() for name in options["feature_columns"].split(",") if name.strip())
     columns = Columns(
         text=options["text_column"],
@@ -86,11 +99,13 @@ def _wish(options: dict[str, Any]) -> Any:
         options["noise"],
         options["limit"],
         options["jobs"],
-        options["encoder"],
+        options["encoder"] or needed,
         options["head"],
         options["posterior"],
         guards,
         options["top"],
+        {"fresh": ("",), "continue": (options["replay"],), "both": ("", options["replay"])}[options["training"]],
+        options["semi_supervised"],
     )
 
 
@@ -130,6 +145,13 @@ def _summary_lines(summary: dict[str, Any]) -> list[str]:
         if "area_minus_random" in entry:
             lines.append("  against random: " + _difference(entry["area_minus_random"]))
             lines.append("  " + _saved(entry["labels_saved"]))
+        spent = entry["training"]
+        lines.append(
+            f"  training: {spent['seconds']:.1f} s and {spent['samples']:,.0f} gradient samples a run,"
+            f" {spent['fresh_rounds']:.1f} rounds from scratch"
+        )
+        if "area_continued_minus_fresh" in entry:
+            lines.append("  continued against fresh: " + _difference(entry["area_continued_minus_fresh"]))
         if "area_cleaning_on_minus_off" in entry:
             lines.append("  cleaning on against off: " + _difference(entry["area_cleaning_on_minus_off"]))
     return lines

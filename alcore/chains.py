@@ -1,0 +1,103 @@
+"""A chain of rounds that go on from each other's weights: what it remembers, and when it is better begun anew."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from alcore.protocols import Ints
+
+RELABELLED = 0.02  # of what the last model learned; beyond it, too much of its weights rests on what no longer holds
+SURE = 0.01  # one-sided, that a chain names fewer audit items rightly than the fresh model that it began with
+NOTHING: Ints = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a round's model has learned; kept with its weights. Items are indices into the round's features.
+
+    items, labels: (n,) as trained. rounds: gone on since a fresh start. changed: labels of this chain that were changed
+    or taken back since then. audit_items, audit_said: (a,) what the fresh model named. seconds, trained: that the
+    fresh start took, and its number of labels. saved: seconds, so far.
+    """
+
+    items: Ints
+    labels: Ints
+    rounds: int = 0
+    changed: int = 0
+    audit_items: Ints = field(default_factory=lambda: NOTHING)
+    audit_said: Ints = field(default_factory=lambda: NOTHING)
+    seconds: float = 0.0
+    trained: int = 0
+    saved: float = 0.0
+
+    def learned(self, items: Ints, labels: Ints) -> NDArray[np.bool_]:
+        """(n,) True where the model learned the item under this very label."""
+        order = np.argsort(self.items)
+        at = np.clip(np.searchsorted(self.items, items, sorter=order), 0, max(0, len(order) - 1))
+        if not len(order):
+            return np.zeros(len(items), dtype=bool)
+        place = order[at]
+        return np.asarray((self.items[place] == items) & (self.labels[place] == labels), dtype=np.bool_)
+
+    def after(self, learned: NDArray[np.bool_]) -> "Memory":
+        """With the changes counted that these items, `learned` among them as before, bring."""
+        return replace(self, changed=self.changed + len(self.items) - int(learned.sum()))
+
+
+def why_fresh(memory: Memory | None, learned: NDArray[np.bool_], *, every: int) -> str:
+    """Why a round starts fresh instead of going on; empty where it may go on.
+
+    Args:
+        memory: of the last round, its changes counted. learned: (n,) of the round's labels, by `Memory.learned`.
+        every: rounds after which a chain begins anew.
+    """
+    if memory is None:
+        return "there is no earlier model of these labels to go on from"
+    old, new = int(learned.sum()), int((~learned).sum())
+    if memory.rounds + 1 >= every:
+        return f"a chain begins anew every {every} rounds"
+    if memory.changed > RELABELLED * max(1, len(memory.items)):
+        return f"{memory.changed} of {len(memory.items)} learned labels were changed or taken back"
+    if new > old:
+        return f"{new} labels are new and {old} old, so little would be saved"
+    return "" if new else "no label is new"
+
+
+def has_drifted(memory: Memory, items: Ints, answers: Ints, said: Ints) -> bool:
+    """Whether a chain names surely fewer audit items rightly than the fresh model that it began with.
+
+    Args:
+        items, answers, said: (a,) answered audit items of the half that serves choices, people's answers, and what the
+            chain names.
+    """
+    order = np.argsort(memory.audit_items)
+    if not len(order) or not len(items):
+        return False
+    at = order[np.clip(np.searchsorted(memory.audit_items, items, sorter=order), 0, len(order) - 1)]
+    both = memory.audit_items[at] == items
+    was, now = (memory.audit_said[at] == answers)[both], (said == answers)[both]
+    better, worse = int((now & ~was).sum()), int((was & ~now).sum())
+    return better + worse > 0 and bool(stats.binom.cdf(better, better + worse, 0.5) < SURE)
+
+
+def begun(items: Ints, labels: Ints, *, seconds: float) -> Memory:
+    """The memory of a fresh start."""
+    return Memory(items, labels, seconds=seconds, trained=len(items))
+
+
+def gone_on(memory: Memory, items: Ints, labels: Ints, *, seconds: float) -> Memory:
+    """The memory after one more round of a chain that took so many seconds to train."""
+    saved = memory.saved + max(0.0, retrain_seconds(memory, len(items)) - seconds)
+    return replace(memory, items=items, labels=labels, rounds=memory.rounds + 1, saved=saved)
+
+
+def retrain_seconds(memory: Memory, labels: int) -> float:
+    """About how long a fresh start on so many labels would take, by what the chain's own took on fewer."""
+    return memory.seconds * labels / max(1, memory.trained)
+
+
+def watched(memory: Memory, items: Ints, said: Ints) -> Memory:
+    """With what a fresh model names on the audit's items."""
+    return replace(memory, audit_items=items, audit_said=said)
