@@ -46,23 +46,29 @@ class Memory:
         return replace(self, changed=self.changed + len(self.items) - int(learned.sum()))
 
 
-def why_fresh(memory: Memory | None, learned: NDArray[np.bool_], *, every: int) -> str:
+def why_fresh(memory: Memory | None, learned: NDArray[np.bool_], labels: Ints, *, every: int) -> str:
     """Why a round starts fresh instead of going on; empty where it may go on.
 
     Args:
         memory: of the last round, its changes counted. learned: (n,) of the round's labels, by `Memory.learned`.
-        every: rounds after which a chain begins anew.
+        labels: (n,). every: rounds after which a chain begins anew; 0: never, nor by any other rule.
     """
-    if memory is None:
-        return "there is no earlier model of these labels to go on from"
     old, new = int(learned.sum()), int((~learned).sum())
+    if memory is None or not old:
+        return "there is no earlier model of these labels to go on from"
+    if not new:
+        return "no label is new"
+    return _rule(memory, labels, new > old, every) if every else ""
+
+
+def _rule(memory: Memory, labels: Ints, mostly_new: bool, every: int) -> str:
     if memory.rounds + 1 >= every:
         return f"a chain begins anew every {every} rounds"
     if memory.changed > RELABELLED * max(1, len(memory.items)):
         return f"{memory.changed} of {len(memory.items)} learned labels were changed or taken back"
-    if new > old:
-        return f"{new} labels are new and {old} old, so little would be saved"
-    return "" if new else "no label is new"
+    if unseen := len(np.setdiff1d(labels, memory.labels)):
+        return f"{unseen} of the labels were never given before"
+    return "more is new than old, so little would be saved" if mostly_new else ""
 
 
 def has_drifted(memory: Memory, items: Ints, answers: Ints, said: Ints) -> bool:

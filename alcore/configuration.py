@@ -20,7 +20,7 @@ class RoundConfig:
     guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
     certify: bool = False  # look for what people may confirm in bulk
     replay: str = ""  # a key of `schemes`: go on from the last round's model; empty: train from scratch each round
-    restart_every: int = 10  # rounds; two fresh starts in twenty cost a twentieth of twenty
+    restart_every: int = 10  # rounds, after which a chain begins anew if nothing else made it; 0: never, for no reason
     pace: Pace | None = None  # how far a round goes on; None: as the paper
     semi_supervised: bool = False  # use unlabelled items too
 
@@ -30,5 +30,5 @@ class RoundConfig:
             catalog.get_guard(guard)
         if self.replay:
             schemes.get(self.replay)
-        if self.restart_every < 1:
-            raise ValueError(f"A chain begins anew every 1 or more rounds, not every {self.restart_every}.")
+        if self.restart_every < 0:
+            raise ValueError(f"A chain begins anew every so many rounds, or never (0), not every {self.restart_every}.")

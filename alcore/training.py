@@ -75,7 +75,7 @@ class Lesson:
             return ""
         if self.drifted:
             return "the chain named surely fewer of the audit's items rightly than its own start"
-        return chains.why_fresh(self.memory, self.learned, every=self.config.restart_every)
+        return chains.why_fresh(self.memory, self.learned, self.labels, every=self.config.restart_every)
 
     @property
     def goes_on(self) -> bool:

@@ -21,7 +21,7 @@ from models_zoo import heads
 from models_zoo.crossfit import CrossFitted
 from models_zoo.training import TrainingConfig
 
-NEVER = 1_000_000  # rounds after which a chain would begin anew
+NEVER = 0  # a chain begins anew
 SEEN_BY_ALL = -1  # the fold of every item: one member that trains on all of them
 SCRATCH = "scratch"
 RESTARTS = "+restarts"  # behind a scheme: as in the product, instead of one chain to the end

@@ -36,7 +36,7 @@ from benchmarks.played import Played
 from models_zoo import device
 
 ARMS = (SCRATCH, "sd", "sd" + RESTARTS, "er", "der", "mir", "sds2", "warm", "fine_tune")
-TWINNED = (SCRATCH, "sd", "er", "fine_tune")
+TWINNED = (SCRATCH, "sd")
 STREAMS = ("classes", "domains")
 CODE = (
     "models_zoo",

@@ -107,10 +107,6 @@ class Body(ABC):
         """(n, ...): what the first layer takes, which is what mixup may mix."""
         return rows
 
-    def going_on(self) -> "Body":
-        """The body as it is trained when it goes on from earlier weights."""
-        return self
-
     def entering(self, rows: Tensor, tensors: Tensors) -> tuple[Tensor, Tensors]:
         """A training's scaled rows and tensors as the network takes them; `leaving` undoes it."""
         return rows, tensors

@@ -218,7 +218,7 @@ class CrossFitted(ABC):
     def _go_on(self, seen: TrainingSet, before: "CrossFitted", plan: Plan) -> None:
         """Train by the plan's steps from the weights of the head before."""
         self._load_constants(before._tensors)
-        body = self._training_body(self._body(before.width, before.classes).going_on(), seen)
+        body = self._training_body(self._body(before.width, before.classes), seen)
         source = training.generator(seen.seed, MEMBERS)
         start = {name: before._tensors[name] for name in body.names}
         trained = descent.descend(body, start, seen, seen.member_weights(self.config), plan, source)
@@ -309,7 +309,7 @@ class CrossFitted(ABC):
         body = self._training_body(self._body_of_draws(seen.rows.shape[1], seen.classes), seen)
         weights = seen.all_weights(self.config)
         if self._course is not None and self._course.draws:
-            source, body = training.generator(seen.seed, ALL_LABELS), body.going_on()
+            source = training.generator(seen.seed, ALL_LABELS)
             start = {name: self._course.draws[name] for name in body.names}
             tensors = descent.descend(body, start, seen, weights, _for_one(self._course.plan), source).tensors
         else:

@@ -1,7 +1,5 @@
 """Networks trained end to end on words: the mean of their embeddings, a hidden layer, the last layer."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
@@ -47,13 +45,6 @@ class TextBody(Body):
 
     def decay(self, name: str) -> float:
         return self.config.table_decay if name == TABLE else self.config.text_decay
-
-    def going_on(self) -> "TextBody":
-        """Without decay of embeddings: few words stand in the steps of a round that goes on, and the others would fade.
-
-        On trec6 a fifteenth of the labels was forgotten with it, a hundredth without.
-        """
-        return replace(self, config=replace(self.config, table_decay=0.0))
 
     def scaling(self, raw: Tensor) -> Scaling:
         """None: ids are no numbers to scale."""

@@ -13,9 +13,9 @@ MEMORY = Memory(ITEMS, np.array([0, 1, 0, 2]), rounds=2, seconds=8.0, trained=2)
 def why(memory: Memory | None, items: list[int], labels: list[int], *, every: int = 10) -> str:
     found, said = np.array(items), np.array(labels)
     if memory is None:
-        return chains.why_fresh(None, np.zeros(len(found), dtype=bool), every=every)
+        return chains.why_fresh(None, np.zeros(len(found), dtype=bool), said, every=every)
     learned = memory.learned(found, said)
-    return chains.why_fresh(memory.after(learned), learned, every=every)
+    return chains.why_fresh(memory.after(learned), learned, said, every=every)
 
 
 def test_what_was_learned_is_known_by_item_and_label() -> None:
@@ -53,9 +53,19 @@ def test_few_changes_add_up_over_rounds() -> None:
         labels[changed * 2 : changed * 2 + 2] = (labels[changed * 2 : changed * 2 + 2] + 1) % 3
         learned = memory.learned(items, labels)
         told = memory.after(learned)
-        reason = chains.why_fresh(told, learned, every=10)
+        reason = chains.why_fresh(told, np.append(learned, False), np.append(labels, 0), every=10)
         assert bool(reason) == (changed == 2)
         memory = chains.gone_on(told, items, labels, seconds=0.1)
+
+
+def test_a_label_that_was_never_given_begins_anew() -> None:
+    assert "1 of the labels were never given before" in why(MEMORY, [7, 3, 9, 1, 5], [0, 1, 0, 2, 4])
+
+
+def test_no_rule_begins_anew_what_never_should() -> None:
+    assert why(MEMORY, [7, 3, 9, 1, 5, 6, 8, 10], [1, 1, 0, 2, 4, 4, 4, 4], every=0) == ""
+    assert why(MEMORY, [7, 3, 9, 1], [0, 1, 0, 2], every=0) == "no label is new"
+    assert "no earlier model" in why(MEMORY, [20], [0], every=0)
 
 
 def test_nothing_new_begins_anew() -> None:

@@ -12,7 +12,7 @@ from annotator.models import Annotation, Item, Project, Round
 from models_zoo.training import TrainingConfig
 from tests import factories
 from tests.learning import test_running
-from tests.learning.test_running import answer, basis_of, digits_project, kept, pictures_project, run
+from tests.learning.test_running import basis_of, digits_project, kept, pictures_project, run, true_label
 
 pytestmark = pytest.mark.django_db
 GOES_ON = "Went on from the last round's model"
@@ -26,9 +26,22 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "TrainingConfig", partial(TrainingConfig, **test_running.SIZES))
 
 
-def chained(answers: int = 40, **fields: object) -> Project:
+def answer(project: Project, count: int) -> Project:
+    """Even or odd: two labels, both of which every round has seen."""
+    bob = factories.user("bob")
+    for _ in range(count):
+        query = factories.held_query(project, bob)
+        factories.answered(project, bob, str(int(true_label(query.item)) % 2))
+    return project
+
+
+def answered(answers: int = 40, **fields: object) -> Project:
+    return answer(digits_project(0, cleaning=False, **fields), answers)
+
+
+def chained(**fields: object) -> Project:
     """A project whose second round is due, the first done."""
-    project = digits_project(answers, **{"head": "mlp", "training": "continue", "cleaning": False, **fields})
+    project = answered(**{"head": "mlp", "training": "continue", **fields})
     run(project)
     return answer(project, 10)
 
@@ -38,7 +51,7 @@ def models(project: Project) -> set[str]:
 
 
 def test_a_round_goes_on_from_the_last_one_and_says_so() -> None:
-    project = digits_project(head="mlp", training="continue", cleaning=False)
+    project = answered(head="mlp", training="continue")
     first = run(project)
     assert FRESH in first.notes
     assert first.training["went_on"] is False
@@ -68,7 +81,7 @@ def test_every_replay_on_offer(replay: str) -> None:
     ],
 )
 def test_layers_start_fresh_unless_told_otherwise(fields: dict[str, str], goes_on: bool) -> None:
-    project = digits_project(cleaning=False, **fields)
+    project = answered(**fields)
     run(project)
     found = run(answer(project, 10))
     assert found.training["went_on"] == goes_on
@@ -77,7 +90,7 @@ def test_layers_start_fresh_unless_told_otherwise(fields: dict[str, str], goes_o
 
 
 def test_a_network_of_pictures_goes_on_by_default() -> None:
-    project = pictures_project(head="network", cleaning=False)
+    project = answer(pictures_project(0, head="network", cleaning=False), 40)
     assert FRESH in run(project).notes
     assert run(answer(project, 10)).training["went_on"] is True
 
@@ -135,6 +148,15 @@ def test_items_that_came_and_went_are_no_other_items() -> None:
     first.delete()
     factories.add_items(project, 2, row={"p1": 1.0})
     assert run(project).training["went_on"] is True
+
+
+def test_a_label_that_was_never_given_starts_a_new_chain() -> None:
+    project = chained()
+    bob = factories.user("bob")
+    for _ in range(5):
+        factories.held_query(project, bob)
+        factories.answered(project, bob, "7")
+    assert "never given before" in run(project).training["why"]
 
 
 def test_a_round_without_news_starts_fresh() -> None:
