@@ -19,6 +19,7 @@ from alcore import (
     inputs,
     scoring,
     selection,
+    semi_supervised,
 )
 from alcore.certifying import Certified
 from alcore.cleaning import LabelIssue
@@ -28,7 +29,7 @@ from alcore.consensus import Consensus
 from alcore.control import Answers
 from alcore.evaluation import AuditEstimate
 from alcore.inputs import RoundInput
-from alcore.protocols import Ints, Model, Report
+from alcore.protocols import Floats, Ints, Model, Report
 from alcore.selection import Pick, Selection
 from alcore.strategies.coldstart import max_herding
 from alcore.training import Lesson, Training
@@ -84,6 +85,7 @@ class _Findings:
     certified: Certified = field(default_factory=Certified)
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     training: Training | None = None
+    weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
 def run_round(
@@ -115,16 +117,18 @@ def run_round(
         found.predictions = np.full(len(data.audit_item), -1, dtype=np.int64)
         found.notes.append("No model yet: the batch was chosen to cover the pool.")
     else:
-        _learn(Lesson(data, config, model, previous, resolved), found, watch)
+        lesson = Lesson(data, config, model, previous, resolved)
+        _learn(lesson, found, watch)
+        serving = _with_unlabeled(lesson, found, watch) if config.semi_supervised else model
         pool = _pool(data, found.resolved.items, found.resolved.labels, config)
-        choice = choosing.Choice(pool, config, model, watch.report, previous)
+        choice = choosing.Choice(pool, config, serving, watch.report, previous)
         with watch.step("score"):
             choice.score()
         with watch.step("select"):
             chosen = _take(choice, found)
         if config.certify:
             with watch.step("certify"):
-                _certify(data, choice, chosen, found)
+                _certify(lesson, choice, chosen, found)
     return _result(data, chosen, found, watch.seconds)
 
 
@@ -147,19 +151,18 @@ def _take(choice: choosing.Choice, found: _Findings) -> Selection:
     return made.selection
 
 
-def _certify(data: RoundInput, choice: choosing.Choice, chosen: Selection, found: _Findings) -> None:
-    """Look for labels to confirm in bulk among what is not asked now.
+def _certify(lesson: Lesson, choice: choosing.Choice, chosen: Selection, found: _Findings) -> None:
+    """Look for labels to confirm in bulk among what is not asked now, by the model that was trained on labels alone.
 
     Of near-duplicates only the first, and none with a label: the model has learned those by heart, so it is surer of
     them than it is right elsewhere.
     """
-    items, labels = found.resolved.items, found.resolved.labels
-    features = np.asarray(data.features[items], dtype=np.float32)
-    gate = certifying.gate(choice.model.out_of_fold_probs(features, data.folds[items]), labels)
+    features, model = lesson.data.features, lesson.model
+    gate = certifying.gate(model.out_of_fold_probs(lesson.features, lesson.folds), lesson.labels)
     left = choice.askable.copy()
     left[chosen.items] = False
     found.certified = certifying.search(
-        data.features, np.flatnonzero(left), choice.model, gate, labels=choice.config.labels, report=choice.report
+        features, np.flatnonzero(left), model, gate, labels=choice.config.labels, report=choice.report
     )
     found.notes.append(certifying.note(found.certified))
 
@@ -215,11 +218,31 @@ def _watched(training: Training, audit: Ints, said: Ints) -> Training:
     return replace(training, memory=chains.watched(training.memory, audit, said))
 
 
+def _with_unlabeled(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
+    """The model that serves: a fork that unlabelled items have trained too, unless the audit speaks against it.
+
+    What cleaning, confirming in bulk and the next round go by stays the model that was trained on labels alone.
+    """
+    data, config = lesson.data, lesson.config
+    answered = np.flatnonzero((data.audit_label >= 0) & ~data.audit_reporting)
+    audit = semi_supervised.Audit(scoring.rows_of(data.features, data.audit_item[answered]), data.audit_label[answered])
+    labeled = semi_supervised.Labeled(lesson.features, lesson.labels, found.weights, lesson.folds)
+    with watch.step("unlabeled"):
+        drawn = semi_supervised.sample(data.open, seed=config.seed)
+        unlabeled = scoring.rows_of(data.features, drawn)
+        served = semi_supervised.served(lesson.model, labeled, unlabeled, audit, seed=config.seed)
+        if served.forked:
+            found.predictions = scoring.predicted(data.features, data.audit_item, served.model)
+    found.notes.append(served.note)
+    return served.model
+
+
 def _train(lesson: Lesson, found: _Findings, watch: Clock) -> None:
     """Train, look for label issues out of fold, and train again with suspects weighing less."""
     items, labels, folds, model = lesson.items, lesson.labels, lesson.folds, lesson.model
     with watch.step("train"):
-        lesson.train(np.ones(len(folds), dtype=np.float32))
+        found.weights = np.ones(len(folds), dtype=np.float32)
+        lesson.train(found.weights)
         oof = model.out_of_fold_probs(lesson.features, folds)
     found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
     found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
@@ -234,7 +257,8 @@ def _train(lesson: Lesson, found: _Findings, watch: Clock) -> None:
         found.downweighted = int(suspect.sum())
         found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
         with watch.step("train"):
-            lesson.train(cleaning.weights(labels, oof, suspect))
+            found.weights = cleaning.weights(labels, oof, suspect)
+            lesson.train(found.weights)
 
 
 def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict[str, float]) -> RoundResult:

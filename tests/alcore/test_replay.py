@@ -87,8 +87,8 @@ def test_interference_chooses_among_more_candidates() -> None:
 
 def test_all_that_is_to_be_known_is_judged() -> None:
     judged = {key: replay.steps(NEW, key, said, rng=rng()).judged for key in ("sd", "warm", "fine_tune")}
-    assert judged["sd"][0].tolist() == judged["warm"][0].tolist() == list(range(100))
-    assert judged["fine_tune"][0].tolist() == np.flatnonzero(NEW).tolist()
+    assert set(judged["sd"][0]) == set(judged["warm"][0]) == set(range(100))
+    assert set(judged["fine_tune"][0]) == set(np.flatnonzero(NEW))
     assert len(replay.steps(np.arange(2_000) >= 1_900, "sd", said, rng=rng()).judged[0]) == replay.JUDGED
 
 

@@ -188,3 +188,11 @@ def test_the_model_behind_draws_goes_on_too() -> None:
     assert before is not None
     assert before.has_draws
     assert run(project).training["went_on"] is True
+
+
+def test_unlabelled_items_train_too_where_the_owner_wants_it() -> None:
+    project = answered(head="mlp", semi_supervised=True)
+    found = run(project)
+    assert any("unlabelled items" in note.lower() for note in found.notes)
+    assert "unlabeled" in found.timings
+    assert not any("unlabelled" in note.lower() for note in run(answered(name="Other", head="mlp")).notes)
