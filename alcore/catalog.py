@@ -94,6 +94,16 @@ STRATEGIES: tuple[Strategy, ...] = (
         f"{CORE}.uncertainty:variation_ratio",
     ),
     Strategy(
+        "vr_bald",
+        "Variation ratio in scope",
+        "Asks where most members name another label, ties broken by BALD; never what is taken for out of scope.",
+        "Stojnic, Laskar & Tolias (2024)",
+        "score",
+        "members",
+        "low",
+        f"{CORE}.uncertainty:vr_bald",
+    ),
+    Strategy(
         "disagreement",
         "Ensemble disagreement",
         "Asks where the members of the ensemble disagree.",
@@ -326,6 +336,12 @@ GUARDS: tuple[Guard, ...] = (
         "Prefer what stays confusing",
         "Scores count more where the last model was unsure too, and for labels that the surest items lack.",
         "Lyu et al. (2024), LFTL",
+    ),
+    Guard(
+        "in_scope",
+        "Pass over what is out of scope",
+        "What every member of the ensemble takes for out of scope is asked less.",
+        "Stojnic, Laskar & Tolias (2024); Sun et al. (2022)",
     ),
     Guard(
         "cost",

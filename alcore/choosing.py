@@ -6,14 +6,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore import catalog, control, guards, plans, selection
+from alcore import catalog, control, guards, outliers, plans, selection
 from alcore.batches import Shortlist
 from alcore.configuration import RoundConfig
 from alcore.control import Answers, Control
 from alcore.guarding import Guarding, Known
 from alcore.plans import Decision
 from alcore.protocols import Floats, Ints, Model, Report, Rows
-from alcore.scoring import Scored, Scorer, rows_of
+from alcore.scoring import Predicts, Scored, Scorer, rows_of
 from alcore.selection import Pick, Selection
 from alcore.strategies.diversity import uncertainty_herding
 
@@ -82,7 +82,8 @@ class Choice:
     def guarding(self) -> Guarding:
         """The guards that change scores."""
         pool = self.pool
-        known = Known(pool.features, pool.labeled, pool.labels, pool.folds, pool.costs, self.previous)
+        previous = self.previous and self._to_scores(self.previous)
+        known = Known(pool.features, pool.labeled, pool.labels, pool.folds, pool.costs, previous)
         return Guarding(self.scorer, self.config.guards, self.config.batch, known)
 
     def score(self) -> Scored:
@@ -145,7 +146,14 @@ class Choice:
         if "rare_classes" in self.config.guards:
             looked_at = np.union1d(looked_at, self._near_anchors(rng))
         keep = min(len(looked_at), max(PER_PLACE * self.config.batch, FEWEST))
-        return Scorer(self.pool.features, looked_at, self.model, self.config.seed, keep, self.report)
+        model = self._to_scores(self.model)
+        return Scorer(self.pool.features, looked_at, model, self.config.seed, keep, self.report)
+
+    def _to_scores(self, model: Model) -> Predicts:
+        """The model as scores are to see it."""
+        if "in_scope" not in self.config.guards:
+            return model
+        return outliers.evened(model, self.pool.labels, self.config.labels)
 
     def _near_anchors(self, rng: np.random.Generator) -> Ints:
         """Open items near those that are labeled, class by class."""

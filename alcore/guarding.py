@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from alcore import guards, learnable
-from alcore.protocols import Floats, Ints, Model, Rows
-from alcore.scoring import Scored, Scorer, rows_of
+from alcore import guards, learnable, outliers
+from alcore.protocols import Floats, Ints, Rows
+from alcore.scoring import Predicts, Scored, Scorer, rows_of
 
 MOST_WATCHED = 3_000  # labeled items whose learning is watched; so many take some seconds with a hundred labels
 NO_PREVIOUS = "There is no earlier model of these labels yet, so nothing could be compared with it."
 NO_COSTS = (
     "What each answer costs is not known, so all counted alike: it takes 30 timed answers, and texts of which the "
     "longer surely take longer."
+)
+FEW_OUTLIERS = (
+    "{} labels are out of scope, too few to learn it: what lies far from all that is in scope was asked less."
 )
 NO_ITEMS: Ints = np.zeros(0, dtype=np.int64)
 
@@ -31,12 +34,12 @@ class Known:
     labels: Ints
     folds: Ints
     costs: Floats | None = None
-    previous: Model | None = None
+    previous: Predicts | None = None
 
 
 @dataclass
 class Guarding:
-    """The guards of a round, in their order: what is too uncertain, contrast, what cannot be learned, cost.
+    """The guards of a round, in their order: too uncertain, contrast, what cannot be learned, out of scope, cost.
 
     Every change but the first multiplies scores, or takes a mean of logarithms: so any guards go together and with any
     strategy, what scores 0 stays at 0, and a strategy's own order is kept where a guard rates items alike. notes: what
@@ -69,6 +72,7 @@ class Guarding:
         steps: dict[str, Callable[[Floats], Floats | None]] = {
             "contrastive": self._contrasted,
             "unlearnable": self._learnable,
+            "in_scope": self._in_scope,
             "cost": self._per_cost,
         }
         scores, clips = given, "ignore_most_uncertain" in self.chosen
@@ -102,7 +106,7 @@ class Guarding:
         contrast = np.maximum(guards.persistent(margins, np.concatenate(labels)), 0)
         return np.asarray(np.sqrt(scores * contrast), dtype=np.float32)
 
-    def _knows_the_labels(self, previous: Model) -> bool:
+    def _knows_the_labels(self, previous: Predicts) -> bool:
         """Whether the last round's model has the same labels; an owner may have added one since."""
         one = rows_of(self.known.features, self.scorer.pool[:1])
         return previous.predict_probs(one).shape == self.scorer.model.predict_probs(one).shape
@@ -120,6 +124,31 @@ class Guarding:
         self.unlearned = self.known.labeled[rows[found.flags]]
         chance = guards.unlearnable_chance(features, found.flags)
         return np.asarray(scores * (1 - self.scorer.over(self.scorer.pool, chance, width=8)), dtype=np.float32)
+
+    def _in_scope(self, scores: Floats) -> Floats | None:
+        """Times the probability that the item is in scope, by a model that `outliers.evened` has seen to.
+
+        By distance while outliers are too few to be learned; None without any, and while they may hide a class.
+        """
+        outside = self._classes() - 1
+        foreign = self.known.labels == outside
+        found, pool = int(foreign.sum()), self.scorer.pool
+        if not found or outliers.hides_a_class(self.known.labels, outside):
+            return None
+        if found >= outliers.ENOUGH:
+            ask = self.scorer.model.predict_probs
+            inside = self.scorer.over(pool, lambda rows: 1 - ask(rows)[:, -1], width=8)
+            return np.asarray(scores * np.maximum(inside, 0), dtype=np.float32)
+        self.notes.append(FEW_OUTLIERS.format(found))
+        known = rows_of(self.known.features, self.known.labeled[~foreign])
+        away = self.scorer.over(
+            pool, outliers.distance(known, seed=self.scorer.seed), width=min(len(known), outliers.MOST_KNOWN)
+        )
+        return np.asarray(scores * outliers.in_scope_by_distance(away, found, len(foreign)), dtype=np.float32)
+
+    def _classes(self) -> int:
+        """K + 1."""
+        return int(self.scorer.model.predict_probs(rows_of(self.known.features, self.scorer.pool[:1])).shape[1])
 
     def _per_cost(self, scores: Floats) -> Floats | None:
         """Score for a unit of cost."""

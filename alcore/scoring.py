@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,14 @@ CASCADE = ((10, sys.maxsize), (100, 5_000), (500, 500))
 TARGETS = 100  # items whose predictions EPIG wants to be sure of (Bickford Smith et al. 2023)
 TARGET_DRAWS = 100
 SHORTLIST = 2_000  # of the best by the first look, for scores that are too dear for the whole pool
+
+
+class Predicts(Protocol):
+    """What scores ask of a trained model; see `alcore.protocols.Model`."""
+
+    def member_probs(self, features: Floats) -> Floats: ...
+    def predict_probs(self, features: Floats) -> Floats: ...
+    def draw_probs(self, features: Floats, *, draws: int, seed: int) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Scorer:
 
     features: Rows
     pool: Ints
-    model: Model
+    model: Predicts
     seed: int
     keep: int
     report: Report

@@ -78,6 +78,20 @@ def variation_ratio(members: Floats) -> Floats:
     return np.asarray(share + TIES / count * tie, dtype=np.float32)
 
 
+def vr_bald(members: Floats) -> Floats:
+    """Score as `variation_ratio` does, and by 0 where the ensemble's mean says out of scope; (items,).
+
+    Args:
+        members: (members, items, labels), out of scope last; sums to 1 over labels.
+
+    Raises ValueError as `variation_ratio` does. Source: Stojnic, Laskar & Tolias (2024); of equal shares BALD over the
+    members comes first, then the seed decides.
+    """
+    scores = variation_ratio(members)
+    likeliest = members.mean(axis=0, dtype=np.float64).argmax(axis=1)
+    return np.asarray(np.where(likeliest == members.shape[2] - 1, 0, scores), dtype=np.float32)
+
+
 def entropy_along(probs: Floats, *, axis: int) -> Floats:
     """Entropy in nats along an axis; 0 log 0 counts as 0."""
     safe = np.where(probs > 0, probs, 1)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alcore import catalog, guarding
 from alcore.guarding import Guarding, Known
-from alcore.rounds import RoundInput, RoundResult, run_round
+from alcore.inputs import RoundInput
+from alcore.rounds import RoundResult, run_round
 from alcore.scoring import Scorer
 from alcore.simulation import Plan, Task, simulate
 from models_zoo.heads import Ensemble
