@@ -44,8 +44,8 @@ def evened(model: Predicts, labels: Ints, classes: int) -> Predicts:
     """The model as scores are to see it; the model itself while out of scope has fewer than ten labels.
 
     The odds of out of scope are multiplied by how many labels a class in scope has, over how many are out of scope,
-    where those are more: by all of that while `hides_a_class`, by its root from then on. Both were chosen by
-    `benchmarks.outliers --search`, between asking more outliers and learning classes later.
+    where those are more: by all of that while `hides_a_class`, by its root from then on. Both were chosen on the
+    sets of `benchmarks.outliers --search`, between asking more outliers and learning classes later.
 
     Args:
         labels: (n,) that it was trained on, `classes` (K) for out of scope.

@@ -47,7 +47,8 @@ class RoundResult:
     audit: on the reporting half. choice_audit: on the other. resolved: with the model's view in its confidence.
     certified: what people may confirm in bulk; none where the configuration does not ask for it. unlearned: labeled
     items that look as if they could not be learned; none without the guard that looks for them. training: how the model
-    came to be; None without one.
+    came to be; None without one. served: what scored and predicted: that model, a copy in whose training suspects
+    weighed less, or one that unlabelled items trained too; None without a model.
     """
 
     selection: Selection
@@ -67,6 +68,7 @@ class RoundResult:
     certified: Certified = field(default_factory=Certified)
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     training: Training | None = None
+    served: Model | None = None
 
 
 @dataclass
@@ -85,6 +87,7 @@ class _Findings:
     certified: Certified = field(default_factory=Certified)
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     training: Training | None = None
+    served: Model | None = None
     weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
@@ -118,8 +121,10 @@ def run_round(
         found.notes.append("No model yet: the batch was chosen to cover the pool.")
     else:
         lesson = Lesson(data, config, model, previous, resolved)
-        _learn(lesson, found, watch)
-        serving = _with_unlabeled(lesson, found, watch) if config.semi_supervised else model
+        serving = _learn(lesson, found, watch)
+        if config.semi_supervised:
+            serving = _with_unlabeled(lesson, serving, found, watch)
+        found.served = serving
         pool = _pool(data, found.resolved.items, found.resolved.labels, config)
         choice = choosing.Choice(pool, config, serving, watch.report, previous)
         with watch.step("score"):
@@ -195,20 +200,29 @@ def _pool(data: RoundInput, labeled: Ints, labels: Ints, config: RoundConfig) ->
     )
 
 
-def _learn(lesson: Lesson, found: _Findings, watch: Clock) -> None:
-    """Train and predict the audit; once more from scratch where a chain of rounds turns out to have drifted."""
+def _learn(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
+    """Train and predict the audit; once more from scratch where a chain of rounds turns out to have drifted.
+
+    Returns the model that serves: with suspects weighing less, where there are any.
+    """
     data = lesson.data
-    _train(lesson, found, watch)
-    with watch.step("evaluate"):
-        found.predictions = scoring.predicted(data.features, data.audit_item, lesson.model)
+    serving = _trained(lesson, found, watch)
     choices = np.flatnonzero((data.audit_label >= 0) & ~data.audit_reporting)
     memory, items, said = lesson.memory, data.audit_item[choices], found.predictions[choices]
     if lesson.goes_on and memory is not None and chains.has_drifted(memory, items, data.audit_label[choices], said):
         lesson.begin_anew()
-        _train(lesson, found, watch)
-        found.predictions = scoring.predicted(data.features, data.audit_item, lesson.model)
+        found.notes, found.downweighted = [], 0
+        serving = _trained(lesson, found, watch)
     found.training = _watched(lesson.told(), data.audit_item, found.predictions)
     found.notes += [found.training.note] if lesson.config.replay else []
+    return serving
+
+
+def _trained(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
+    serving = _train(lesson, found, watch)
+    with watch.step("evaluate"):
+        found.predictions = scoring.predicted(lesson.data.features, lesson.data.audit_item, serving)
+    return serving
 
 
 def _watched(training: Training, audit: Ints, said: Ints) -> Training:
@@ -218,7 +232,7 @@ def _watched(training: Training, audit: Ints, said: Ints) -> Training:
     return replace(training, memory=chains.watched(training.memory, audit, said))
 
 
-def _with_unlabeled(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
+def _with_unlabeled(lesson: Lesson, supervised: Model, found: _Findings, watch: Clock) -> Model:
     """The model that serves: a fork that unlabelled items have trained too, unless the audit speaks against it.
 
     What cleaning, confirming in bulk and the next round go by stays the model that was trained on labels alone.
@@ -230,35 +244,36 @@ def _with_unlabeled(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
     with watch.step("unlabeled"):
         drawn = semi_supervised.sample(data.open, seed=config.seed)
         unlabeled = scoring.rows_of(data.features, drawn)
-        served = semi_supervised.served(lesson.model, labeled, unlabeled, audit, seed=config.seed)
+        served = semi_supervised.served(supervised, labeled, unlabeled, audit, seed=config.seed)
         if served.forked:
             found.predictions = scoring.predicted(data.features, data.audit_item, served.model)
     found.notes.append(served.note)
     return served.model
 
 
-def _train(lesson: Lesson, found: _Findings, watch: Clock) -> None:
-    """Train, look for label issues out of fold, and train again with suspects weighing less."""
+def _train(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
+    """Train, look for label issues out of fold, and train a copy with suspects weighing less; returns what serves."""
     items, labels, folds, model = lesson.items, lesson.labels, lesson.folds, lesson.model
+    found.weights = np.ones(len(folds), dtype=np.float32)
     with watch.step("train"):
-        found.weights = np.ones(len(folds), dtype=np.float32)
-        lesson.train(found.weights)
+        lesson.train()
         oof = model.out_of_fold_probs(lesson.features, folds)
     found.resolved = replace(found.resolved, confidence=consensus.with_model(found.resolved, oof))
     found.oof_accuracy = float((oof.argmax(axis=1) == labels).mean())
     found.oof_calibration_error = evaluation.expected_calibration_error(oof, labels)
     if not lesson.config.cleaning:
-        return
+        return model
     with watch.step("clean"):
         found.issues, note = cleaning.find_issues(items, labels, oof, folds, trusted=lesson.data.trusted[items])
         found.notes += [note] if note else []
-    if found.issues:
-        suspect = np.isin(items, [issue.item for issue in found.issues])
-        found.downweighted = int(suspect.sum())
-        found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
-        with watch.step("train"):
-            found.weights = cleaning.weights(labels, oof, suspect)
-            lesson.train(found.weights)
+    if not found.issues:
+        return model
+    suspect = np.isin(items, [issue.item for issue in found.issues])
+    found.downweighted = int(suspect.sum())
+    found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
+    with watch.step("train"):
+        found.weights = cleaning.weights(labels, oof, suspect)
+        return lesson.weighed(found.weights)
 
 
 def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict[str, float]) -> RoundResult:
@@ -283,6 +298,7 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         certified=found.certified,
         unlearned=found.unlearned,
         training=found.training,
+        served=found.served,
     )
 
 

@@ -47,13 +47,13 @@ class Pseudo:
 
 @dataclass(frozen=True)
 class Pace:
-    """How a fork is trained. What was chosen was chosen by `benchmarks.outliers --search`."""
+    """How a fork is trained. What was chosen was chosen on the sets of `benchmarks.outliers --search`."""
 
     epochs: int = 3  # passes over the pseudo-labelled rows (Stojnic et al.); 10 teach no more
     batch: int = 64  # labelled rows in every step, and as many beside them, where there are as many
     share: float = 1.0  # of the pseudo-labels' loss beside that of the labels (Stojnic et al.)
-    # alpha of the beta distribution by which rows are mixed, 4 with Arazo et al.; a head on features learns no wrong
-    # pseudo-label by heart, and mixing cost it up to 2 points
+    # alpha of the beta distribution by which rows are mixed, 4 with Arazo et al.; 0 for none. It cost the linear head
+    # and the network with one hidden layer up to 2 points, and helped neither
     mixup: float = 0.0
     per_label: float = 10.0  # pseudo-labels of a class for each label that it has, at most; 3 teach less, 30 hurt more
 

@@ -86,10 +86,18 @@ class Run:
         return area_under_curve(np.array(self.labels, dtype=float), np.array(self.accuracy))
 
 
-def simulate(task: Task, plan: Plan, model: Model, *, watch: Callable[[RoundInput], None] | None = None) -> Run:
+def simulate(
+    task: Task,
+    plan: Plan,
+    model: Model,
+    *,
+    watch: Callable[[RoundInput], None] | None = None,
+    judge: Callable[[Model | None, int], None] | None = None,
+) -> Run:
     """Play rounds until the budget is spent. Accuracy is measured on the test items that are in scope.
 
-    watch: called with what each round sees, before it is run; the test items stand behind the pool's.
+    watch: called with what each round sees, before it is run; the test items stand behind the pool's. judge: called
+    after each round with the model that serves, None without one, and how many answers may train.
 
     Raises ValueError on a batch or a budget below 2, or a noise outside [0, 1).
     """
@@ -109,6 +117,8 @@ def simulate(task: Task, plan: Plan, model: Model, *, watch: Callable[[RoundInpu
             previous = deepcopy(model)  # the next round trains it in place
         if len(table.bought):
             _note(run, table, result)
+            if judge is not None:
+                judge(result.served, len(table.bought))
         if table.spent >= plan.budget or not len(result.selection):
             return run
         table.answer(result.selection, min(plan.batch, plan.budget - table.spent))

@@ -1,6 +1,7 @@
 """The training step of a round: fresh or on from the last round's model, and again with suspects weighing less."""
 
 import time
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,7 +45,7 @@ class Training:
 
 
 class Lesson:
-    """What a round's model is trained on, and how; `train` may be called again with other weights."""
+    """What a round's model is trained on, and how."""
 
     def __init__(
         self, data: RoundInput, config: RoundConfig, model: Model, previous: Model | None, resolved: Consensus
@@ -87,11 +88,26 @@ class Lesson:
         rng = np.random.default_rng([self.config.seed, 12])
         return replay.steps(~self.learned, self.config.replay, self._said, pace=self.config.pace, rng=rng)
 
-    def train(self, weights: NDArray[np.float32]) -> None:
-        """Fit the model; the first time, or after a drift, it is timed."""
-        classes, seed, started = self.config.labels + 1, self.config.seed, time.perf_counter()
+    def train(self) -> None:
+        """Fit the model, all labels alike."""
+        started = time.perf_counter()
+        self._fit(self.model, np.ones(len(self.items), dtype=np.float32))
+        self.seconds = time.perf_counter() - started
+
+    def weighed(self, weights: NDArray[np.float32]) -> Model:
+        """A copy of the model, trained in the same way with these weights.
+
+        They come from what all members say, so it is for serving alone: the model itself is what the next round goes
+        on from, and what is judged out of fold.
+        """
+        model = deepcopy(self.model)
+        self._fit(model, weights)
+        return model
+
+    def _fit(self, model: Model, weights: NDArray[np.float32]) -> None:
+        classes, seed = self.config.labels + 1, self.config.seed
         if self.goes_on:
-            self.model.fit(
+            model.fit(
                 self.features,
                 self.labels,
                 weights,
@@ -102,12 +118,11 @@ class Lesson:
                 steps=self.steps,
             )
         else:
-            self.model.fit(self.features, self.labels, weights, self.folds, classes=classes, seed=seed)
-        self.seconds = self.seconds or time.perf_counter() - started
+            model.fit(self.features, self.labels, weights, self.folds, classes=classes, seed=seed)
 
     def begin_anew(self) -> None:
         """Start fresh after all, at the next `train`: what goes on has drifted."""
-        self.drifted, self.seconds = True, 0.0
+        self.drifted = True
 
     def told(self) -> Training:
         """After the last `train`."""

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from annotator import budgeting, managing, reviewing
-from annotator.errors import RefusedError
+from annotator.errors import NotFoundError, RefusedError
 from annotator.models import Item, Label, LabelIssue, Novelty, Project
 
 SHOWN = 24  # items at once: what one takes in at a glance
@@ -55,11 +55,25 @@ def promote(novelty: Novelty, name: str, *, by: User) -> Label:
         managing.add_labels(found.project, [name])
         found.label = found.project.labels.get(name=name)
         _close(found, State.PROMOTED, by)
-    outside = {"outcome": Item.Outcome.OUT_OF_SCOPE}
-    audited = found.project.items.filter(audit__in=[Item.Audit.CHOICES, Item.Audit.REPORTING], **outside)
-    reviewing.send_back(found.label, found.items, found_by=found.round, cause=Cause.NOVELTY)
-    ids = list(audited.order_by("order").values_list("pk", flat=True))
-    reviewing.send_back(found.label, ids, found_by=found.round, cause=Cause.NEW_LABEL)
+    return _send_back(found)
+
+
+def finish(project: Project) -> None:
+    """Send back what a promotion that was cut off has left."""
+    for found in project.novelties.filter(state=State.PROMOTED).select_related("project", "round", "label"):
+        _send_back(found)
+
+
+def _send_back(found: Novelty) -> Label:
+    """Safe to run twice."""
+    assert found.label is not None  # noqa: S101
+    assert found.decided_at is not None  # noqa: S101
+    new = reviewing.NewLabel(found.label, found.decided_at, found.round)
+    audited = found.project.items.filter(audit__in=[Item.Audit.CHOICES, Item.Audit.REPORTING])
+    outside = audited.filter(outcome=Item.Outcome.OUT_OF_SCOPE)
+    reviewing.send_back(new, found.items, cause=Cause.NOVELTY)
+    ids = list(outside.order_by("order").values_list("pk", flat=True))
+    reviewing.send_back(new, ids, cause=Cause.NEW_LABEL)
     return found.label
 
 
@@ -91,16 +105,24 @@ def confirm(novelty: Novelty, issues: Sequence[int], marked: Collection[int], *,
     if novelty.label is None:
         raise RefusedError("There is no label to confirm: this group was not made one.")
     wanted = {issue.pk: issue for issue in to_confirm(novelty) if issue.pk in set(issues)}
-    for pk in issues:
-        if pk in wanted:
-            decide = reviewing.confirm if pk in marked else reviewing.correct
-            decide(wanted[pk], reviewer=reviewer)
-    kept = len(wanted.keys() & set(marked))
-    return Confirmed(novelty.label, len(wanted) - kept, kept, len(set(issues)) - len(wanted))
+    decided = {pk for pk in dict.fromkeys(issues) if pk in wanted and _decided(wanted[pk], pk in marked, reviewer)}
+    kept = len(decided & set(marked))
+    return Confirmed(novelty.label, len(decided) - kept, kept, len(set(issues)) - len(decided))
+
+
+def _decided(issue: LabelIssue, stays: bool, reviewer: User) -> bool:
+    """Decide one; False where somebody else was first."""
+    try:
+        (reviewing.confirm if stays else reviewing.correct)(issue, reviewer=reviewer)
+    except RefusedError:
+        return False
+    return True
 
 
 def _undecided(novelty: Novelty) -> Novelty:
-    found = Novelty.objects.select_related("project", "round").get(pk=novelty.pk)
+    found = Novelty.objects.select_related("project", "round").filter(pk=novelty.pk).first()
+    if found is None:
+        raise NotFoundError("There is no such group any more: later rounds did not find it.")
     if not found.may_be_decided:
         raise RefusedError(f"This is decided already: {found.get_state_display().lower()}.")
     return found

@@ -156,7 +156,7 @@ def exported(options: argparse.Namespace, slug: str, known: dict[str, str], unna
     owner = owners.owner_at(options.address, options.home)
     rows = owners.export(owner, slug, owners.make_token(owner, slug))
     made = [row for row in rows if row["label"] == unnamed]
-    fits = sum(known[" ".join(row["text"].split())] == unnamed for row in made)
+    fits = sum(known[" ".join(row["content"].split())] == unnamed for row in made)
     return {
         "exported_of_the_new_class": len(made),
         "rightly": fits,

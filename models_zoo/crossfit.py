@@ -151,6 +151,12 @@ class CrossFitted(ABC):
         """Whether the model behind draws is trained."""
         return any(name.startswith(DRAWS) for name in self._tensors)
 
+    def require_fits(self, *, width: int, classes: int) -> None:
+        """Raises ValueError where the weights are of another shape than this configuration's, or not finite."""
+        onward.check_weights(self._tensors, self.scaling, self._body(width, classes), members=self.config.members)
+        if wrong := [name for name, tensor in self._tensors.items() if not torch.isfinite(tensor).all()]:
+            raise ValueError(f"Not finite: {', '.join(wrong)}.")
+
     @property
     def width(self) -> int:
         """Of a row of features."""
@@ -313,7 +319,8 @@ class CrossFitted(ABC):
             start = {name: self._course.draws[name] for name in body.names}
             tensors = descent.descend(body, start, seen, weights, _for_one(self._course.plan), source).tensors
         else:
-            tensors = self._draws_from_scratch(body, seen, weights)
+            own = (seen.folds >= 0) if len(seen.labeled) else torch.ones_like(seen.folds, dtype=torch.bool)
+            tensors = self._draws_from_scratch(body, seen, weights * own)  # pseudo-labels have no say in it
         return {**tensors, "root": self._root(body, tensors, seen)} if self.config.posterior == "laplace" else tensors
 
     def _draws_from_scratch(self, body: Body, seen: TrainingSet, weights: Tensor) -> Tensors:

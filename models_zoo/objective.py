@@ -84,12 +84,11 @@ class Objective:
         A group of which it sees nothing counts as reached; with no group none ever is. Where a glance at a few rows
         shows that no member is near, the others are not looked at.
         """
-        nobody = torch.zeros(len(self.weights), dtype=torch.bool)
+        reached = torch.full((len(self.weights),), bool(self.plan.judged))
         for rows, enough in ((GLANCE, stop_at - NEAR), (None, stop_at)):
-            shares = [self._accuracy(tensors, group[:rows]) for group in self.plan.judged]
-            reached = (torch.stack(shares) >= enough).all(dim=0) if shares else nobody
-            if not reached.any():
-                return nobody
+            if reached.any():
+                shares = [self._accuracy(tensors, group[:rows]) for group in self.plan.judged]
+                reached &= (torch.stack(shares) >= enough).all(dim=0)  # each member by itself, both times
         return reached
 
     def _accuracy(self, tensors: Tensors, group: Tensor) -> Tensor:

@@ -84,6 +84,7 @@ def previous(project: Project, basis: Basis) -> CrossFitted | None:
             return None
         head = training.head_of(project)
         head.load_state(checkpoints.load(_path(last)))
+        head.require_fits(width=basis.width, classes=len(basis.labels) + 1)
     except (OSError, ValueError, SafetensorError) as error:
         logger.warning("The model of round %s of project %s cannot be used: %s", last.number, project.pk, error)
         return None

@@ -37,7 +37,7 @@ def store(found: Round, noticed: Noticed) -> None:
     one comes back when it has grown by half; a promoted one is past, and its answers wait for their review.
     """
     known = list(found.project.novelties.exclude(state=State.PROMOTED))
-    for items in noticed.groups:
+    for items in filter(None, (_still_outside(found.project, group) for group in noticed.groups)):
         match = _same(items, known)
         if match is None:
             Novelty.objects.create(project=found.project, round=found, items=list(items), size=len(items))
@@ -49,6 +49,15 @@ def store(found: Round, noticed: Noticed) -> None:
     Novelty.objects.filter(pk__in=gone).update(state=State.WITHDRAWN)
     past = found.project.novelties.filter(state=State.WITHDRAWN, round__number__lt=found.number - REMEMBERED)
     past.delete()
+
+
+def _still_outside(project: Project, group: tuple[int, ...]) -> tuple[int, ...]:
+    """Without what was decided, or sent back to people, while the round was computed; empty where too few are left."""
+    sent = project.issues.filter(state=LabelIssue.State.OPEN, cause=LabelIssue.Cause.NOVELTY)
+    items = project.items.filter(pk__in=group, outcome=Item.Outcome.OUT_OF_SCOPE)
+    left = set(items.exclude(pk__in=sent.values("item")).values_list("pk", flat=True))
+    kept = tuple(item for item in group if item in left)
+    return kept if len(kept) >= novelty.FEWEST else ()
 
 
 def _found_again(match: Novelty, found: Round, items: tuple[int, ...]) -> None:

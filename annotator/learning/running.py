@@ -14,7 +14,7 @@ from django.utils import timezone
 from alcore.configuration import RoundConfig
 from alcore.inputs import RoundInput
 from alcore.rounds import RoundResult, run_round
-from annotator import certifying
+from annotator import certifying, promoting
 from annotator.learning import auditing, costs, encoding, keeping, loading, noticing, storing, training
 from annotator.learning.keeping import Basis
 from annotator.learning.storing import AttemptLostError, Outcome
@@ -58,6 +58,7 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     """load -> encode -> run_round -> store, with the seconds of each."""
     project = found.project
     started = time.perf_counter()
+    promoting.finish(project)
     sequence = Budget.objects.get(project=project).sequence
     pool = loading.load_pool(project)
     votes = loading.load_votes(project, pool, sequence)

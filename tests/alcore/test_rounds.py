@@ -8,6 +8,8 @@ import pytest
 from alcore import rounds
 from alcore.rounds import run_round
 from models_zoo.heads import Ensemble
+from models_zoo.mlp import MlpHead
+from models_zoo.training import TrainingConfig
 from tests.alcore.arrays import DIGITS, config, digits_round
 
 
@@ -123,3 +125,25 @@ def test_members_are_compared_all_over_the_file(monkeypatch: pytest.MonkeyPatch)
     drawn = rounds._drawn(np.arange(400), config("auto"))
     assert len(set(drawn)) == 20
     assert drawn.max() > 200
+
+
+def test_no_label_of_a_fold_ever_reaches_the_member_that_is_to_judge_it() -> None:
+    """Over three rounds that clean, weigh suspects less and go on from each other."""
+    logits = []
+    for permuted in (False, True):
+        model, memory = MlpHead(TrainingConfig(hidden=16, mlp_least=40, mlp_steps=40)), None
+        previous = None
+        for labeled in (200, 240, 280):
+            data, _ = digits_round(items=900, labeled=labeled, flips=20)
+            data = replace(data, folds=np.arange(900) % 5)
+            votes = data.vote_label.copy()
+            own = np.flatnonzero(data.folds[data.vote_item] == 0)
+            votes[own] = (votes[own] + permuted) % 10
+            seen = replace(data, vote_label=votes, memory=memory)
+            result = run_round(seen, config(replay="sd", restart_every=0), model, previous=previous)
+            assert result.training is not None
+            assert result.training.went_on == (previous is not None)
+            memory = result.training.memory
+            previous, model = model, model.fork()
+            logits.append(previous.logits(data.features[:50])[0])
+    assert all(np.array_equal(one, other) for one, other in zip(logits[:3], logits[3:], strict=True))

@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from sklearn.datasets import load_digits
 
-from annotator import labeling, promoting, scheduling
+from annotator import labeling, promoting, reviewing, scheduling
 from annotator.learning import loading, noticing, running, storing
 from annotator.learning.noticing import Noticed
 from annotator.learning.storing import AttemptLostError
@@ -113,6 +113,7 @@ def test_a_dismissed_offer_comes_back_when_it_has_grown_by_half_and_a_lost_one_i
     promoting.dismiss(offer, by=factories.user("alice"))
     more = project.items.of_pool().exclude(pk__in=offer.items).values_list("pk", flat=True)
     grown = tuple([*offer.items, *more[: offer.size // 2 + 1]])
+    project.items.filter(pk__in=grown).update(outcome=Item.Outcome.OUT_OF_SCOPE, label=None)
     for groups, state in [((tuple(offer.items),), "dismissed"), ((grown,), "open"), ((), "withdrawn")]:
         noticing.store(first, Noticed(groups=groups))
         offer.refresh_from_db()
@@ -124,6 +125,7 @@ def test_a_dismissed_offer_comes_back_when_it_has_grown_by_half_and_a_lost_one_i
 def test_an_open_offer_grows_with_the_rounds_and_another_one_is_another_row() -> None:
     project = factories.project(items=0)
     ids = [item.pk for item in factories.add_items(project, 40, audit="")]
+    project.items.update(outcome=Item.Outcome.OUT_OF_SCOPE)
     found = factories.finished_round(project)
     noticing.store(found, Noticed(groups=(tuple(ids[:10]),)))
     later = factories.finished_round(project, 2)
@@ -136,12 +138,44 @@ def test_an_open_offer_grows_with_the_rounds_and_another_one_is_another_row() ->
     assert not Novelty.objects.exists(), "what was not found for long is forgotten"
 
 
-def test_a_promoted_group_is_never_found_again_under_its_old_row() -> None:
+def test_what_was_decided_while_a_round_was_computed_is_not_offered_again() -> None:
     project, alice = factories.project(items=20), factories.user("alice")
     offer = factories.novelty(project, factories.user("bob"), 8)
     promoting.promote(offer, "quince", by=alice)
     noticing.store(factories.finished_round(project, 2), Noticed(groups=(tuple(offer.items),)))
-    assert sorted(project.novelties.values_list("state", flat=True)) == ["open", "promoted"]
+    assert list(project.novelties.values_list("state", flat=True)) == ["promoted"]
+    for issue in promoting.to_confirm(offer):
+        reviewing.correct(issue, reviewer=alice)
+    noticing.store(factories.finished_round(project, 3), Noticed(groups=(tuple(offer.items),)))
+    assert list(project.novelties.values_list("state", flat=True)) == ["promoted"]
+
+
+def test_a_promotion_that_was_cut_off_is_finished_and_nothing_is_asked_twice() -> None:
+    project, alice = factories.project(items=20), factories.user("alice")
+    offer = factories.novelty(project, factories.user("bob"), 8)
+    promoting.promote(offer, "quince", by=alice)
+    offer.refresh_from_db()
+    waiting = project.issues.filter(state="open")
+    count = waiting.count()
+    waiting.filter(pk__in=list(waiting.values_list("pk", flat=True)[:3])).delete()
+    promoting.finish(project)
+    assert waiting.count() == count
+    for issue in promoting.to_confirm(offer):
+        reviewing.confirm(issue, reviewer=alice)
+    left = waiting.count()
+    promoting.finish(project)
+    assert waiting.count() == left, "what was kept out of scope stays decided"
+
+
+def test_two_new_labels_do_not_ask_in_turns_for_ever() -> None:
+    project, alice, bob = factories.project(items=40), factories.user("alice"), factories.user("bob")
+    factories.outside(project, bob, 3)
+    for name in ("quince", "medlar"):
+        promoting.promote(factories.novelty(project, bob, 8), name, by=alice)
+    count = project.issues.count()
+    for _ in range(2):
+        promoting.finish(project)
+    assert project.issues.count() == count
 
 
 def test_a_killed_attempt_leaves_no_offer_and_a_lost_one_adds_none(monkeypatch: pytest.MonkeyPatch) -> None:
