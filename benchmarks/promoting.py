@@ -18,6 +18,7 @@ import os
 import random
 import shutil
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +72,43 @@ def label_items(page: Page, known: dict[str, str], labels: list[str], answers: i
     return times
 
 
+@dataclass
+class Offers:
+    """What was offered until the unnamed intent was. times: seconds of each answer.
+
+    dismissed: offers of something else. path: of the offer that is promoted.
+    """
+
+    times: list[float] = field(default_factory=list)
+    dismissed: int = 0
+    path: str = ""
+
+
 def until_offered(
-    page: Page, base: str, known: dict[str, str], labels: list[str], most: int
-) -> tuple[int, list[float]]:
-    """Label until the overview offers a class; returns after how many answers, and the seconds of each."""
-    times: list[float] = []
-    while len(times) < most:
+    page: Page, base: str, known: dict[str, str], options: argparse.Namespace, named: list[str]
+) -> Offers:
+    """Label until the overview offers the unnamed intent; say of every other offer that it is no class."""
+    found = Offers()
+    while len(found.times) < options.answers:
         page.goto(f"{base}label/")
         page.wait_for_selector('input[name="lease"]', state="attached")
-        times += label_items(page, known, labels, 20)
+        found.times += label_items(page, known, named, 20)
         page.goto(base)
         page.wait_for_function("() => !document.querySelector('.running, .tag.queued')", timeout=PATIENCE)
-        if page.query_selector(OFFER):
-            return times
-    raise SystemExit(f"Nothing was offered after {len(times)} answers.")
+        for path in [each.get_attribute("href") or "" for each in page.query_selector_all(OFFER)]:
+            page.goto(f"{options.address}{path}")
+            intents = [known.get(" ".join(text.split()), "") for text in page.locator(".in-short").all_inner_texts()]
+            if 2 * intents.count(options.unnamed) > len(intents):
+                found.path = path
+                return found
+            page.keyboard.press("d")
+            page.wait_for_selector("text=they are no class")
+            found.dismissed += 1
+    raise SystemExit(f"It was not offered after {len(found.times)} answers; {found.dismissed} others were.")
 
 
 def promote(page: Page, known: dict[str, str], unnamed: str) -> dict[str, Any]:
     """Name the class, mark what is none of it, and confirm the rest, page by page."""
-    page.click(OFFER)
     page.fill('input[name="name"]', unnamed)
     page.keyboard.press("Enter")
     page.wait_for_selector("#confirm")
@@ -127,23 +146,23 @@ def options_of() -> argparse.Namespace:
 def main() -> None:
     options = options_of()
     rows, known, named, unnamed = read(options)
-    options.kind, options.text_column = "text", "text"
+    options.kind, options.text_column, options.unnamed = "text", "text", unnamed
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=FLAGS)
         page = browser.new_context(viewport=SIZES["wide"]).new_page()
         sign_in(page, options.address, "alice", owners.sign_ins(options.home)["alice"])
         slug = make_project(page, options, rows, named)
         base = f"{options.address}/projects/{slug}/"
-        times = until_offered(page, base, known, named, options.answers)
-        offer = page.get_attribute(OFFER, "href") or ""
+        found = until_offered(page, base, options, known, named)
         if options.shots:
-            pages = {"overview": base, "offer": f"{options.address}{offer}"}
-            shoot(browser, page, pages, options.shots)
-        figures: dict[str, Any] = {"project": slug, "unnamed": unnamed, "offered_after": len(times)}
+            shoot(browser, page, {"overview": base, "offer": f"{options.address}{found.path}"}, options.shots)
+        page.goto(f"{options.address}{found.path}")
+        figures: dict[str, Any] = {"project": slug, "unnamed": unnamed, "offered_after": len(found.times)}
+        figures["other_offers_dismissed"] = found.dismissed
         figures |= promote(page, known, unnamed)
         page.goto(f"{base}label/")
         page.wait_for_selector('input[name="lease"]', state="attached")
-        times += label_items(page, known, [*named, unnamed], options.after)
+        times = found.times + label_items(page, known, [*named, unnamed], options.after)
         figures |= {"answer_to_next_item_ms": quantiles(times), **exported(options, slug, known, unnamed)}
         for name, value in figures.items():
             print(name, value)
