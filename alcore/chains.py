@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from alcore import evaluation
 from alcore.protocols import Ints
 
 RELABELLED = 0.02  # of what the last model learned; beyond it, too much of its weights rests on what no longer holds
@@ -19,7 +19,7 @@ class Memory:
 
     items, labels: (n,) as trained. rounds: gone on since a fresh start. changed: labels of this chain that were changed
     or taken back since then. audit_items, audit_said: (a,) what the fresh model named. seconds, trained: that the
-    fresh start took, and its number of labels. saved: seconds, so far.
+    fresh start took, and its number of labels.
     """
 
     items: Ints
@@ -30,16 +30,13 @@ class Memory:
     audit_said: Ints = field(default_factory=lambda: NOTHING)
     seconds: float = 0.0
     trained: int = 0
-    saved: float = 0.0
 
     def learned(self, items: Ints, labels: Ints) -> NDArray[np.bool_]:
         """(n,) True where the model learned the item under this very label."""
-        order = np.argsort(self.items)
-        at = np.clip(np.searchsorted(self.items, items, sorter=order), 0, max(0, len(order) - 1))
-        if not len(order):
-            return np.zeros(len(items), dtype=bool)
-        place = order[at]
-        return np.asarray((self.items[place] == items) & (self.labels[place] == labels), dtype=np.bool_)
+        known, places = _found(self.items, items)
+        learned = np.zeros(len(items), dtype=bool)
+        learned[known] = self.labels[places] == labels[known]
+        return learned
 
     def after(self, learned: NDArray[np.bool_]) -> "Memory":
         """With the changes counted that these items, `learned` among them as before, bring."""
@@ -78,14 +75,16 @@ def has_drifted(memory: Memory, items: Ints, answers: Ints, said: Ints) -> bool:
         items, answers, said: (a,) answered audit items of the half that serves choices, people's answers, and what the
             chain names.
     """
-    order = np.argsort(memory.audit_items)
-    if not len(order) or not len(items):
-        return False
-    at = order[np.clip(np.searchsorted(memory.audit_items, items, sorter=order), 0, len(order) - 1)]
-    both = memory.audit_items[at] == items
-    was, now = (memory.audit_said[at] == answers)[both], (said == answers)[both]
-    better, worse = int((now & ~was).sum()), int((was & ~now).sum())
-    return better + worse > 0 and bool(stats.binom.cdf(better, better + worse, 0.5) < SURE)
+    both, places = _found(memory.audit_items, items)
+    was, now = memory.audit_said[places] == answers[both], (said == answers)[both]
+    return evaluation.sign_test(was, now) < SURE
+
+
+def _found(among: Ints, items: Ints) -> tuple[NDArray[np.bool_], Ints]:
+    """(n,) which items stand among those, and where these do."""
+    known = np.isin(items, among)
+    order = np.argsort(among)
+    return known, order[np.searchsorted(among, items[known], sorter=order)]
 
 
 def begun(items: Ints, labels: Ints, *, seconds: float) -> Memory:
@@ -93,10 +92,9 @@ def begun(items: Ints, labels: Ints, *, seconds: float) -> Memory:
     return Memory(items, labels, seconds=seconds, trained=len(items))
 
 
-def gone_on(memory: Memory, items: Ints, labels: Ints, *, seconds: float) -> Memory:
-    """The memory after one more round of a chain that took so many seconds to train."""
-    saved = memory.saved + max(0.0, retrain_seconds(memory, len(items)) - seconds)
-    return replace(memory, items=items, labels=labels, rounds=memory.rounds + 1, saved=saved)
+def gone_on(memory: Memory, items: Ints, labels: Ints) -> Memory:
+    """The memory after one more round of a chain."""
+    return replace(memory, items=items, labels=labels, rounds=memory.rounds + 1)
 
 
 def retrain_seconds(memory: Memory, labels: int) -> float:

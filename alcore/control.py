@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
+from alcore import evaluation
 from alcore.protocols import Floats, Ints, Rows
 from alcore.scoring import rows_of
 
@@ -69,8 +69,7 @@ def compare(features: Rows, asked: Answers, random: Answers) -> Control | None:
         x = rows_of(features, random.items[judged])
         for arm, given in enumerate((_some(asked, own), _some(random, rest))):
             right[arm, judged] = _learned(features, given)(x) == random.labels[judged]
-    better, worse = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    p = float(stats.binom.cdf(better, better + worse, 0.5)) if better + worse else 1.0
+    p = evaluation.sign_test(right[1], right[0])
     return Control(size, len(random), int(right[0].sum()), int(right[1].sum()), p)
 
 

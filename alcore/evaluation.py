@@ -176,6 +176,16 @@ def mean_interval(values: Floats) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+def sign_test(first: NDArray[np.bool_], then: NDArray[np.bool_]) -> float:
+    """One-sided p of so many fewer right than before by chance; 1 where the two differ on nothing.
+
+    Args:
+        first, then: (n,) whether each item was named rightly, by the one and by the other.
+    """
+    better, worse = int((then & ~first).sum()), int((first & ~then).sum())
+    return float(stats.binom.cdf(better, better + worse, 0.5)) if better + worse else 1.0
+
+
 def paired_difference(first: Floats, second: Floats) -> Difference:
     """first - second over the same seeds, both (seeds,), with the paired t interval and test."""
     require_shape("second", second, first.shape)

@@ -58,7 +58,7 @@ def steps(
     source = fresh if how.new_only else np.arange(len(new))
     epoch = -(-len(source) // taken.batch)
     size = -(-len(source) // epoch)
-    batches = _passes(source, size, taken.epochs * epoch, rng)
+    batches = passes(source, size, taken.epochs * epoch, rng)
     beside = [np.zeros(0, dtype=np.int64)] * len(batches)
     said, known = None, None
     if how.replays:
@@ -110,7 +110,7 @@ def representative(logits: Floats, count: int) -> Ints:
     return np.array(chosen, dtype=np.int64)
 
 
-def _passes(rows: Ints, size: int, count: int, rng: np.random.Generator) -> list[Ints]:
+def passes(rows: Ints, size: int, count: int, rng: np.random.Generator) -> list[Ints]:
     """`count` batches of one size off shuffled passes."""
     order = np.concatenate([rng.permutation(rows) for _ in range(-(-count * size // len(rows)))])
     return list(order[: count * size].reshape(-1, size))

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.special import xlogy
 
+from alcore import evaluation
 from alcore.checking import require_finite, require_probs, require_shape
 from alcore.protocols import Floats, Ints, Model, Steps
+from alcore.replay import passes
 
 NO_FOLD = -1  # of an unlabelled item: every member sees it
 MOST = 5_000  # unlabelled items looked at in a round: the cost stays flat as pools grow
@@ -126,8 +127,8 @@ def steps(labeled: int, pseudo: int, pace: Pace, *, rng: np.random.Generator) ->
     size = -(-pseudo // epoch)
     count = pace.epochs * epoch
     return Steps(
-        batches=_passes(np.arange(labeled), min(pace.batch, labeled), count, rng),
-        beside=_passes(np.arange(labeled, labeled + pseudo), size, count, rng),
+        batches=passes(np.arange(labeled), min(pace.batch, labeled), count, rng),
+        beside=passes(np.arange(labeled, labeled + pseudo), size, count, rng),
         epoch=epoch,
         shares=(1.0, pace.share),
         mixup=pace.mixup,
@@ -170,8 +171,7 @@ def compare(supervised: Ints, forked: Ints, answers: Ints) -> tuple[bool, str]:
     for name, said in (("supervised", supervised), ("forked", forked)):
         require_shape(name, said, answers.shape)
     was, now = supervised == answers, forked == answers
-    better, worse = int((now & ~was).sum()), int((was & ~now).sum())
-    helps = not worse or bool(stats.binom.cdf(better, better + worse, 0.5) >= SURE)
+    helps = evaluation.sign_test(was, now) >= SURE
     told = f": {int(now.sum())} of {len(answers)} audit answers named with them, {int(was.sum())} without"
     return helps, told if len(answers) else ""
 
@@ -209,9 +209,3 @@ def trained(
         steps=steps(len(labeled.labels), len(pseudo.rows), taken, rng=rng),
     )
     return fork, pseudo
-
-
-def _passes(rows: Ints, size: int, count: int, rng: np.random.Generator) -> list[Ints]:
-    """`count` batches of one size off shuffled passes."""
-    order = np.concatenate([rng.permutation(rows) for _ in range(-(-count * size // len(rows)))])
-    return list(order[: count * size].reshape(-1, size))

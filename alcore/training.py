@@ -130,7 +130,7 @@ class Lesson:
         memory = chains.begun(self.items, self.labels, seconds=self.seconds)
         saved = 0.0
         if went_on and self.memory is not None:
-            memory = chains.gone_on(self.memory, self.items, self.labels, seconds=self.seconds)
+            memory = chains.gone_on(self.memory, self.items, self.labels)
             saved = max(0.0, chains.retrain_seconds(self.memory, len(self.items)) - self.seconds)
         replayed = self._replayed_share() if went_on else 0.0
         return Training(went_on, self.why, steps, samples, replayed, self.seconds, saved, memory)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from annotator import budgeting, managing, reviewing
 from annotator.errors import NotFoundError, RefusedError
-from annotator.models import Item, Label, LabelIssue, Novelty, Project
+from annotator.models import Item, Label, LabelIssue, Novelty, Project, Round
 
 SHOWN = 24  # items at once: what one takes in at a glance
 State = Novelty.State
@@ -59,8 +59,11 @@ def promote(novelty: Novelty, name: str, *, by: User) -> Label:
 
 
 def finish(project: Project) -> None:
-    """Send back what a promotion that was cut off has left."""
-    for found in project.novelties.filter(state=State.PROMOTED).select_related("project", "round", "label"):
+    """Send back what a promotion that was cut off has left; the last finished round has seen to those before it."""
+    last = project.rounds.filter(state=Round.State.DONE).order_by("-number").first()
+    since = {"decided_at__gte": last.started_at} if last and last.started_at else {}
+    promoted = project.novelties.filter(state=State.PROMOTED, **since)
+    for found in promoted.select_related("project", "round", "label"):
         _send_back(found)
 
 

@@ -19,6 +19,8 @@ class Joint:
         self.model = model
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # a copy that is being made asks for these before it has a model
+            raise AttributeError(name)
         return getattr(self.model, name)
 
     def fork(self) -> Any:

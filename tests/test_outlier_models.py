@@ -1,5 +1,7 @@
 """The arms of the benchmark of outliers lack what they are said to lack, and nothing else."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from alcore.semi_supervised import Labeled, trained
@@ -58,3 +60,13 @@ def test_every_arm_can_be_forked() -> None:
         fork, _ = trained(fitted(kind), KNOWN, X[300:700], seed=0)
         assert isinstance(fork, kind)
         assert fork.predict_probs(X[700:720]).shape == (20, 7)
+
+
+def test_a_copy_is_another_model_of_the_same_kind() -> None:
+    for kind in (Joint, Single, Closed, Filtered):
+        model = fitted(kind)
+        copy = deepcopy(model)
+        before = model.predict_probs(X[:5])
+        copy.fit(KNOWN.features, KNOWN.labels[::-1].copy(), KNOWN.weights, KNOWN.folds, classes=7, seed=0)
+        assert type(copy) is kind
+        assert np.array_equal(model.predict_probs(X[:5]), before)

@@ -11,7 +11,7 @@ from annotator.learning import artifacts
 from annotator.learning.loading import Ints, Pool
 
 GONE = -1  # an item that the pool no longer has: what was learned of it counts as changed
-NUMBERS = ("rounds", "changed", "seconds", "trained", "saved")
+NUMBERS = ("rounds", "changed", "seconds", "trained")
 logger = logging.getLogger(__name__)
 
 
@@ -31,10 +31,10 @@ def read(path: Path, pool: Pool) -> Memory | None:
     """The memory in this pool's positions; None where there is none, or a damaged one."""
     try:
         kept = artifacts.read_arrays(path)
-        rounds, changed, seconds, trained, saved = kept["numbers"].tolist()
+        rounds, changed, seconds, trained = kept["numbers"].tolist()
         items, audit = (_positions(kept[name], pool) for name in ("items", "audit_items"))
         return Memory(
-            items, kept["labels"], int(rounds), int(changed), audit, kept["audit_said"], seconds, int(trained), saved
+            items, kept["labels"], int(rounds), int(changed), audit, kept["audit_said"], seconds, int(trained)
         )
     except FileNotFoundError:
         return None

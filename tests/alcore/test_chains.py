@@ -55,7 +55,7 @@ def test_few_changes_add_up_over_rounds() -> None:
         told = memory.after(learned)
         reason = chains.why_fresh(told, np.append(learned, False), np.append(labels, 0), every=10)
         assert bool(reason) == (changed == 2)
-        memory = chains.gone_on(told, items, labels, seconds=0.1)
+        memory = chains.gone_on(told, items, labels)
 
 
 def test_a_label_that_was_never_given_begins_anew() -> None:
@@ -78,8 +78,8 @@ def test_more_new_than_old_begins_anew() -> None:
 
 def test_what_a_retrain_would_take_grows_with_the_labels() -> None:
     assert chains.retrain_seconds(MEMORY, 20) == 80
-    later = chains.gone_on(MEMORY, np.arange(20), np.zeros(20, dtype=np.int64), seconds=30)
-    assert (later.rounds, later.saved) == (3, 50)
+    later = chains.gone_on(MEMORY, np.arange(20), np.zeros(20, dtype=np.int64))
+    assert (later.rounds, chains.retrain_seconds(later, 20)) == (3, 80)
 
 
 def audit(right: int, of: int = 60) -> Memory:
