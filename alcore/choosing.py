@@ -72,6 +72,7 @@ class Choice:
     model: Model
     report: Report
     previous: Model | None = None  # the last round's, for the guard that looks at what has changed
+    current: Model | None = None  # this round's, trained as the last one was; None where it is the model that serves
 
     @cached_property
     def scored(self) -> Scored:
@@ -82,8 +83,8 @@ class Choice:
     def guarding(self) -> Guarding:
         """The guards that change scores."""
         pool = self.pool
-        previous = self.previous and self._to_scores(self.previous)
-        known = Known(pool.features, pool.labeled, pool.labels, pool.folds, pool.costs, previous)
+        previous, current = (model and self._to_scores(model) for model in (self.previous, self.current))
+        known = Known(pool.features, pool.labeled, pool.labels, pool.folds, pool.costs, previous, current)
         return Guarding(self.scorer, self.config.guards, self.config.batch, known)
 
     def score(self) -> Scored:

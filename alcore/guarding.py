@@ -26,7 +26,8 @@ class Known:
     """What the guards look at beside the scores.
 
     labeled, labels, folds: (n,) items, their labels (K for out of scope) and folds. costs: (items,) of asking each;
-    None where unknown. previous: the last round's model; None without one.
+    None where unknown. previous: the last round's model; None without one. current: this round's, trained as that one
+    was; None where it is the model that scores, which may have seen unlabelled items or weighed suspects too.
     """
 
     features: Rows
@@ -35,6 +36,7 @@ class Known:
     folds: Ints
     costs: Floats | None = None
     previous: Predicts | None = None
+    current: Predicts | None = None
 
 
 @dataclass
@@ -92,12 +94,13 @@ class Guarding:
         scale, and scores in [0, 1] stay there.
         """
         previous, labels = self.known.previous, []
+        current = self.known.current or self.scorer.model
         if previous is None or not self._knows_the_labels(previous):
             self.notes.append(NO_PREVIOUS)
             return None
 
         def moved(rows: Floats) -> Floats:
-            now, before = self.scorer.model.predict_probs(rows), previous.predict_probs(rows)
+            now, before = current.predict_probs(rows), previous.predict_probs(rows)
             margins, label = guards.moved_margins(now, before)
             labels.append(label)
             return margins

@@ -126,7 +126,7 @@ def run_round(
             serving = _with_unlabeled(lesson, serving, found, watch)
         found.served = serving
         pool = _pool(data, found.resolved.items, found.resolved.labels, config)
-        choice = choosing.Choice(pool, config, serving, watch.report, previous)
+        choice = choosing.Choice(pool, config, serving, watch.report, previous, lesson.model)
         with watch.step("score"):
             choice.score()
         with watch.step("select"):

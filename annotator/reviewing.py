@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from annotator import budgeting, labeling
 from annotator.errors import RefusedError
-from annotator.models import Annotation, Label, LabelIssue, Project, Round
+from annotator.models import Annotation, Label, LabelIssue, Novelty, Project, Round
 
 PIECE = 100  # items to a write transaction, which stays under 50 ms
 State = LabelIssue.State
@@ -72,6 +72,12 @@ def _raise(new: NewLabel, items: Sequence[int], cause: str) -> int:
         for answer in answers
     )
     return len(answers)
+
+
+def made_since(issue: LabelIssue) -> QuerySet[Label]:
+    """Labels that were made of what looked alike since this answer was given, beside the one that it is asked about."""
+    made = issue.project.novelties.filter(decided_at__gte=issue.annotation.created_at, state=Novelty.State.PROMOTED)
+    return issue.project.labels.filter(pk__in=made.values("label")).exclude(pk__in=[issue.given_id, issue.expected_id])
 
 
 def confirm(issue: LabelIssue, *, reviewer: User) -> Annotation:

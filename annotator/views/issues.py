@@ -63,12 +63,14 @@ def _page(request: PersonRequest, project: Project, *, chosen: int | None, note:
     listed = list(found[:LISTED])
     ids = [issue.pk for issue in listed]
     place = ids.index(chosen) if chosen in ids else 0
+    issue = listed[place] if listed else None
     context = {
         "project": project,
         "labels": project.labels.all(),
         "listed": listed,
         "count": found.count(),
-        "issue": listed[place] if listed else None,
+        "issue": issue,
+        "made_since": reviewing.made_since(issue) if issue else [],
         "previous": listed[place - 1] if place > 0 else None,
         "next": listed[place + 1] if place + 1 < len(listed) else None,
         "note": note,

@@ -115,6 +115,25 @@ def test_contrast_prefers_what_confused_the_last_model_too() -> None:
     assert scores[0] > scores[1] > scores[2]
 
 
+def test_contrast_compares_two_models_that_were_trained_alike() -> None:
+    """What serves has seen unlabelled items too; that it differs from the last round's is not what the labels did."""
+    now = np.array([[0.45, 0.35, 0.2], [0.45, 0.35, 0.2], [0.85, 0.1, 0.05]], dtype=np.float32)
+
+    class Forked(Fixed):
+        def predict_probs(self, features: np.ndarray) -> np.ndarray:
+            return super().predict_probs(features)[:, ::-1]
+
+    nothing = np.zeros(0, dtype=np.int64)
+
+    def scores(model: Fixed) -> list[float]:
+        scorer = Scorer(now, np.arange(3), model, 0, 3, lambda step, share: None)  # type: ignore[arg-type]
+        known = Known(now, nothing, nothing, nothing, previous=Fixed(), current=Fixed())  # type: ignore[arg-type]
+        guard = Guarding(scorer, ("contrastive",), 1, known)
+        return guard(scorer.ranked(np.ones(3, dtype=np.float32))).scores.tolist()
+
+    assert scores(Forked()) == scores(Fixed())
+
+
 def test_without_an_earlier_model_contrast_changes_nothing_and_says_so() -> None:
     data, _ = digits_round()
     plain, told = top(data), top(data, "contrastive")

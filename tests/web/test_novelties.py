@@ -152,6 +152,28 @@ def test_the_audits_answers_go_back_all_of_them_and_not_by_the_models_word(
     assert back.count() == 2
 
 
+def test_an_answer_of_the_audit_is_shown_every_label_that_was_made_since(
+    as_alice: Client, project: Project, offer: Novelty, bob: User
+) -> None:
+    """One open issue an answer: the second label takes the first one's place, which is still to be chosen."""
+    (item,) = factories.add_items(project, 1, audit="reporting")
+    labeling.revise(item, outcome="out_of_scope", label=None, reviewer=bob)
+    promoted(as_alice, offer, "quince")
+    issue = LabelIssue.objects.get(item=item, state="open")
+    path = at("issues", project) + "?issue={}"
+    assert "Made since this answer too" not in as_alice.get(path.format(issue.pk)).content.decode()
+    promoted(as_alice, factories.novelty(project, bob, 8), "medlar")
+    issue = LabelIssue.objects.get(item=item, state="open")
+    assert issue.expected == project.labels.get(name="medlar")
+    html = as_alice.get(path.format(issue.pk)).content.decode()
+    assert 'Made since this answer too: <b dir="auto">quince</b>.' in html
+    chosen = {"decision": "choose", "choice": project.labels.get(name="quince").pk}
+    as_alice.post(at("issue-decide", project, issue.pk), chosen, **HTMX)
+    item.refresh_from_db()
+    assert item.label == project.labels.get(name="quince")
+    assert not LabelIssue.objects.filter(item=item, state="open").exists()
+
+
 def test_an_answer_that_a_round_doubts_too_has_one_open_issue(
     as_alice: Client, project: Project, offer: Novelty
 ) -> None:
