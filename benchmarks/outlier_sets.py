@@ -78,14 +78,14 @@ def task(wanted: Set, shared: Path, seed: int) -> Task:
     rng = np.random.default_rng([seed, 23])
     if wanted.kind in [one.name for one in efficiency.SEARCH_SETS]:
         return _searched(wanted, shared, seed)
-    source = _source(wanted.kind.split()[0], shared)
-    inside, outside = _scope(wanted, source, rng)
-    place = np.full(source.labels.max() + 2, OUTSIDE)
+    found = source(wanted.kind.split()[0], shared)
+    inside, outside = _scope(wanted, found, rng)
+    place = np.full(found.labels.max() + 2, OUTSIDE)
     place[inside] = np.arange(len(inside))
     place[outside] = len(inside)
-    labels = place[source.labels]
+    labels = place[found.labels]
     parts = [
-        rng.permutation(np.flatnonzero((source.test == held) & (labels >= 0) & ((labels == len(inside)) == foreign)))
+        rng.permutation(np.flatnonzero((found.test == held) & (labels >= 0) & ((labels == len(inside)) == foreign)))
         for held in (False, True)
         for foreign in (False, True)
     ]
@@ -94,7 +94,7 @@ def task(wanted: Set, shared: Path, seed: int) -> Task:
     pool = rng.permutation(np.concatenate([parts[0][:familiar], parts[1][:foreign]]))
     test = np.concatenate([parts[2][:TEST_INSIDE], parts[3][:TEST_OUTSIDE]])
     folds = rng.integers(0, TrainingConfig().members, len(pool))
-    return Task(source.features[pool], labels[pool], source.features[test], labels[test], folds, len(inside))
+    return Task(found.features[pool], labels[pool], found.features[test], labels[test], folds, len(inside))
 
 
 def _scope(wanted: Set, source: Source, rng: np.random.Generator) -> tuple[Ints, Any]:
@@ -121,7 +121,8 @@ def _read(one: efficiency.Set, shared: Path) -> Any:
 
 
 @cache
-def _source(kind: str, shared: Path) -> Source:
+def source(kind: str, shared: Path) -> Source:
+    """All items of a kind, one of SOURCES."""
     return SOURCES[kind](shared)
 
 
