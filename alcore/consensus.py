@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
 
 from alcore.checking import require_probs, require_shape
 from alcore.protocols import Floats, Ints
@@ -14,7 +15,7 @@ RIGHT = 0.75  # of them on the true label, the rest even
 MOST_CONFUSED = 20  # labels, above which a person has one accuracy: too few answers to learn who confuses what
 ITERATIONS = 50
 STILL = 1e-4  # change of a posterior below which nothing moves any more
-LEAST_PRIOR = 0.01  # a model is never certain enough to outvote a person for good
+LEAST_PRIOR = 0.001  # a model is never certain enough to outvote two people who agree
 Doubles = NDArray[np.float64]
 
 
@@ -45,7 +46,8 @@ class Consensus:
     likelihood: (labeled, classes), of the votes given each true label, scaled to sum to 1. posterior: (labeled,
     classes), the prior included. people: (people,) who voted. accuracy: (people,) probability that an answer of theirs
     is right, over the true labels as they occur. confusions: (people, classes, classes + 1), of each answer given the
-    true label, abstentions last; None above 20 labels. votes: what was resolved.
+    true label, abstentions last; None above 20 labels. votes: what was resolved. log_evidence: of the votes, given the
+    prior.
     """
 
     items: Ints
@@ -57,6 +59,7 @@ class Consensus:
     accuracy: Floats
     confusions: Floats | None
     votes: Votes
+    log_evidence: float
 
 
 def resolve(
@@ -73,7 +76,7 @@ def resolve(
     Args:
         vote_item, vote_annotator, vote_label: (votes,), in the order in which they were given. Labels lie in
         0..classes-1, or are -1 for an abstention. prior: (items with a label, classes), in ascending order of the
-        items; rows sum to 1 and count as .01 at least.
+        items; rows sum to 1 and count as .001 at least.
 
     Raises ValueError on unequal lengths, a label outside the classes or a prior of another shape. Source: Dawid & Skene
     (1979); the prior after Paun et al. (2018).
@@ -81,18 +84,20 @@ def resolve(
     votes = _votes(vote_item, vote_annotator, vote_label, classes)
     before = _prior(votes, prior)
     learned = _coins(votes, before) if classes > MOST_CONFUSED else _confusions(votes, before)
-    posterior = _scaled(learned.likelihood * before)
+    likelihood = softmax(learned.logs, axis=1)
+    posterior = _scaled(likelihood * before)
     labels = np.where(_given(votes), posterior, -1).argmax(axis=1).astype(np.int64)
     return Consensus(
         items=votes.items,
         labels=labels,
         confidence=posterior[np.arange(len(labels)), labels].astype(np.float32),
-        likelihood=learned.likelihood.astype(np.float32),
+        likelihood=likelihood.astype(np.float32),
         posterior=posterior.astype(np.float32),
         people=votes.people,
         accuracy=learned.accuracy.astype(np.float32),
         confusions=learned.table,
         votes=votes,
+        log_evidence=float(logsumexp(learned.logs + np.log(before), axis=1).sum()) if len(before) else 0.0,
     )
 
 
@@ -124,33 +129,44 @@ def without_own(consensus: Consensus, prior: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What votes tell: likelihood (labeled, classes); accuracy (people,); table as `Consensus.confusions`."""
+    """What votes tell: logs (labeled, classes) of their likelihood; accuracy (people,); table: the confusions."""
 
-    likelihood: Doubles
+    logs: Doubles
     accuracy: Doubles
     table: Floats | None = None
 
 
 def _confusions(votes: Votes, before: Doubles) -> _Learned:
-    """Every person has a table: of each answer given the true label, abstentions last where there are any."""
-    count, people = votes.classes, len(votes.people)
-    answers = count + bool((~votes.named).any())
-    start = np.full((count, answers), PSEUDO * (1 - RIGHT) / max(answers - 1, 1))
-    np.fill_diagonal(start, PSEUDO * RIGHT)
-    table = np.broadcast_to(start / PSEUDO, (people, count, answers))
+    """Every person has a table: of each answer given the true label, abstentions last where there are any.
+
+    A row of it is drawn towards the person's accuracy over all labels, which is drawn towards .75: of 20 labels few
+    have been answered often enough to tell by themselves.
+    """
+    answers = votes.classes + bool((~votes.named).any())
+    table = _shrunk(np.zeros((len(votes.people), votes.classes, answers)))
     posterior = before
     for _ in range(ITERATIONS):
-        likelihood = _multiplied(votes, np.log(table[votes.who, :, votes.label]))
-        earlier, posterior = posterior, _scaled(likelihood * before)
+        logs = _together(votes, np.log(table[votes.who, :, votes.label]))
+        earlier, posterior = posterior, softmax(logs + np.log(before), axis=1)
         if np.abs(posterior - earlier).max(initial=0) < STILL:
             break
-        counts = start + _by_person(votes, posterior, votes.label, answers)
-        table = counts / counts.sum(axis=2, keepdims=True)
+        table = _shrunk(_by_person(votes, posterior, votes.label, answers))
     seen = _by_person(votes, posterior, np.zeros_like(votes.label), 1)[:, :, 0]
     own = np.diagonal(table, axis1=1, axis2=2)
-    wide = np.zeros((people, count, count + 1), dtype=np.float32)
+    wide = np.zeros((len(table), votes.classes, votes.classes + 1), dtype=np.float32)
     wide[:, :, :answers] = table
-    return _Learned(likelihood, (own * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1e-12), wide)
+    return _Learned(logs, (own * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1e-12), wide)
+
+
+def _shrunk(counts: Doubles) -> Doubles:
+    """(people, classes, answers) shares of each answer, from how often each is expected to have been given."""
+    classes, answers = counts.shape[1:]
+    right = np.diagonal(counts, axis1=1, axis2=2).sum(axis=1)
+    rate = (right + PSEUDO * RIGHT) / (counts.sum(axis=(1, 2)) + PSEUDO)
+    start = np.repeat(((1 - rate) / max(answers - 1, 1))[:, None, None], classes, axis=1).repeat(answers, axis=2)
+    start[:, np.arange(classes), np.arange(classes)] = rate[:, None]
+    rows = counts + PSEUDO * start
+    return np.asarray(rows / rows.sum(axis=2, keepdims=True))
 
 
 def _by_person(votes: Votes, posterior: Doubles, answer: Ints, answers: int) -> Doubles:
@@ -185,8 +201,9 @@ def _coins(votes: Votes, before: Doubles) -> _Learned:
         rate = (np.bincount(who, held[pair], minlength=people) + PSEUDO * RIGHT) / (given + PSEUDO)
     logs = np.zeros((len(votes.items), votes.classes))
     logs.reshape(-1)[cells] = np.bincount(pair, _log_odds(rate, votes.classes)[who], minlength=len(cells))
-    logs -= logs.max(axis=1, keepdims=True, initial=0)
-    return _Learned(_scaled(np.exp(logs, out=logs)), rate)
+    wrong = np.log((1 - rate) / max(votes.classes - 1, 1))[who]
+    logs += np.bincount(votes.at[named], wrong, minlength=len(votes.items))[:, None]
+    return _Learned(logs, rate)
 
 
 def _log_odds(rate: Doubles, classes: int) -> Doubles:
@@ -230,13 +247,11 @@ def _prior(votes: Votes, prior: Floats | None) -> Doubles:
     return _scaled(np.clip(prior.astype(np.float64), LEAST_PRIOR, 1))
 
 
-def _multiplied(votes: Votes, logs: Doubles) -> Doubles:
-    """(labeled, classes): of each item's votes together, from (votes, classes) logarithms."""
+def _together(votes: Votes, logs: Doubles) -> Doubles:
+    """(labeled, classes): of each item's votes, from (votes, classes) logarithms."""
     if not len(votes.items):
         return np.zeros((0, votes.classes))
-    first = np.flatnonzero(np.diff(votes.at, prepend=-1))
-    together = np.add.reduceat(logs, first, axis=0)
-    return _scaled(np.exp(together - together.max(axis=1, keepdims=True)))
+    return np.asarray(np.add.reduceat(logs, np.flatnonzero(np.diff(votes.at, prepend=-1)), axis=0))
 
 
 def _given(votes: Votes) -> NDArray[np.bool_]:
