@@ -85,7 +85,7 @@ class Offers:
 
 
 def until_offered(
-    page: Page, base: str, known: dict[str, str], options: argparse.Namespace, named: list[str]
+    page: Page, base: str, options: argparse.Namespace, known: dict[str, str], named: list[str]
 ) -> Offers:
     """Label until the overview offers the unnamed intent; say of every other offer that it is no class."""
     found = Offers()
