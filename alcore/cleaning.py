@@ -1,28 +1,29 @@
-"""Out-of-fold probabilities -> label issues: answers that look wrong, and how much less they should weigh."""
+"""Which labels look wrong, how surely, and how much less they weigh in training."""
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from cleanlab.filter import find_label_issues
 from numpy.typing import NDArray
 
-from alcore.checking import require_probs, require_shape
+from alcore import doubt
+from alcore.checking import require_finite, require_probs, require_shape
+from alcore.consensus import Consensus
+from alcore.evidence import judges
 from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
+JUDGES = (judges.neighbors, judges.trees)  # beside the round's own ensemble
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen
 GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach, and the majority class besides
-# the least probability of the expected label. Strategies choose doubtful items, and of those the model is often wrong:
-# without this floor many right answers are accused: `issues` in the JSON of `manage.py simulate` without noise shows it
-SURE_ENOUGH = 0.8
+SUSPECT = 0.5  # probability of being wrong, from which on a label is an issue
 LOWEST_WEIGHT = 0.05  # a suspect is never thrown away: it may be hard and right
 MOST_SUSPECTS = 0.2  # share of the labels that one round may accuse
+MOST_OF_CLASS = 0.25  # share of a class's labels: a rare one is hard to learn, and not wrong for that
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """item: index into the pool. given, expected: labels. quality: out-of-fold probability of the given label."""
+    """item: index into the pool. given, expected: labels. quality: probability that the given label is right."""
 
     item: int
     given: int
@@ -30,35 +31,66 @@ class LabelIssue:
     quality: float
 
 
-def find_issues(
-    items: Ints, labels: Ints, probs: Floats, folds: Ints, *, trusted: NDArray[np.bool_]
-) -> tuple[tuple[LabelIssue, ...], str]:
-    """Label issues by confident learning, the most suspect first, and a note that says why there are none.
+@dataclass(frozen=True)
+class Labeled:
+    """What is looked at: arrays over the labeled items, in the order of `Consensus.items`.
 
-    None is raised where the given or the expected class has fewer than three labels in the other folds, nor before
-    the model is good enough to accuse anyone: the lower end of its out-of-fold accuracy (Wilson, 95 %) must exceed
-    one half and the share of the commonest class. The expected label must have a probability of 0.8 at least.
-
-    Args:
-        items, labels, folds: (labeled,). probs: (labeled, classes), out of fold. trusted: (labeled,) confirmed by
-        a reviewer, never accused.
-
-    Raises ValueError on unequal lengths, NaN or infinity. Source: Northcutt, Jiang & Chuang (2021), by cleanlab.
+    features: (n, D). folds, groups: (n,) of each item and of its near-duplicates. probs: (n, classes), the round's own
+    ensemble out of fold. trusted: (n,) confirmed by a reviewer, never accused.
     """
-    require_probs("probs", probs, 2)
-    for name, array in (("labels", labels), ("folds", folds), ("trusted", trusted)):
-        require_shape(name, array, items.shape)
-    reason = why_not_accuse(labels, probs)
+
+    features: Floats
+    folds: Ints
+    groups: Ints
+    probs: Floats
+    trusted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What a round's cleaning found.
+
+    issues: the most suspect first. wrong: (n,) probability of each label being wrong, and prior: (n, classes) what the
+    judges say that never saw it, as sure as they are right; None where the model is not good enough to say. note: why
+    there are no issues, or what there is to say of them.
+    """
+
+    issues: tuple[LabelIssue, ...] = ()
+    wrong: Floats | None = None
+    prior: Floats | None = None
+    note: str = ""
+    weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+
+
+def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
+    """Look for wrong labels: votes against judges that never saw them, weighed by `doubt.weigh`.
+
+    The judges are the round's own ensemble, the nearest neighbors, and trees. Accused is what is wrong with a
+    probability of one half or more, but no more than a fifth of all labels and a quarter of a class's, no class with
+    fewer than three labels in the other folds, nothing that a reviewer confirmed, and nobody before the model is good
+    enough: the lower end of its out-of-fold accuracy (Wilson, 95 %) must exceed one half and the share of the commonest
+    class. weights: those of suspects are the probability of being right, .05 at least, divided by their mean.
+
+    Raises ValueError on unequal lengths, NaN or infinity. Deterministic for a seed.
+    """
+    _check(labeled, resolved)
+    labels = resolved.labels
+    even = np.ones(len(labels), dtype=np.float32)
+    reason = why_not_accuse(labels, labeled.probs)
     if reason:
-        return (), reason
-    suspect = confident_learning(labels, probs) & ~trusted & (probs.max(axis=1) >= SURE_ENOUGH)
-    suspect &= _seen_enough(labels, probs.argmax(axis=1), folds)
-    found = np.flatnonzero(suspect)
-    quality = probs[np.arange(len(labels)), labels]
-    worst = found[np.argsort(quality[found], kind="stable")][: int(MOST_SUSPECTS * len(labels))]
-    expected = probs.argmax(axis=1)
-    issues = (LabelIssue(int(items[i]), int(labels[i]), int(expected[i]), float(quality[i])) for i in worst)
-    return tuple(issues), ""
+        return Cleaned(note=reason, weights=even)
+    weighed = doubt.weigh(resolved, _judged(labeled, labels, seed), seed=seed)
+    wrong = np.where(labeled.trusted, 0, weighed.wrong).astype(np.float32)
+    others = weighed.posterior.copy()
+    others[np.arange(len(labels)), labels] = -1
+    expected = others.argmax(axis=1)
+    accused = _accused(wrong, labels, expected, labeled.folds)
+    issues = tuple(
+        LabelIssue(int(resolved.items[i]), int(labels[i]), int(expected[i]), float(1 - wrong[i])) for i in accused
+    )
+    even[accused] = np.clip(1 - wrong[accused], LOWEST_WEIGHT, 1)
+    weights = (even / even.mean()).astype(np.float32)
+    return Cleaned(issues, wrong, weighed.prior, _told(wrong[accused]), weights)
 
 
 def why_not_accuse(labels: Ints, probs: Floats) -> str:
@@ -73,23 +105,40 @@ def why_not_accuse(labels: Ints, probs: Floats) -> str:
     return f"The model is not good enough yet to doubt an answer (right on {right} of {len(labels)} it had not seen)."
 
 
-def confident_learning(labels: Ints, probs: Floats) -> NDArray[np.bool_]:
-    """(labeled,) True where cleanlab's confident joint and the argmax both speak against the label."""
-    classes, compact = np.unique(labels, return_inverse=True)
-    inside = probs[:, classes]
-    inside = np.clip(inside, 1e-6, 1)
-    inside = inside / inside.sum(axis=1, keepdims=True)
-    with warnings.catch_warnings():  # cleanlab warns of classes with few labels, which the gate leaves out anyway
-        warnings.simplefilter("ignore", UserWarning)
-        found = find_label_issues(compact, inside, filter_by="prune_by_noise_rate", n_jobs=1)
-    return np.asarray(found & (probs.argmax(axis=1) != labels))
+def _check(labeled: Labeled, resolved: Consensus) -> None:
+    count = len(resolved.items)
+    require_probs("probs", labeled.probs, 2)
+    require_shape("probs", labeled.probs, resolved.posterior.shape)
+    require_finite("features", labeled.features)
+    for name in ("folds", "groups", "trusted"):
+        require_shape(name, getattr(labeled, name), (count,))
 
 
-def weights(labels: Ints, probs: Floats, issues: NDArray[np.bool_]) -> Floats:
-    """(labeled,) training weights with mean 1: suspects weigh their out-of-fold probability, 0.05 at least."""
-    quality = probs[np.arange(len(labels)), labels]
-    weight = np.where(issues, np.clip(quality, LOWEST_WEIGHT, 1), 1)
-    return np.asarray(weight / weight.mean(), dtype=np.float32)
+def _judged(labeled: Labeled, labels: Ints, seed: int) -> Floats:
+    """(n, classes): the mean of all judges."""
+    ways = judges.ways_to_fold(labeled.folds, labeled.groups, seed=seed)
+    classes = labeled.probs.shape[1]
+    said = [judges.out_of_fold(judge, labeled.features, labels, ways, classes=classes, seed=seed) for judge in JUDGES]
+    return np.asarray(np.mean([labeled.probs, *said], axis=0), dtype=np.float32)
+
+
+def _accused(wrong: Floats, labels: Ints, expected: Ints, folds: Ints) -> Ints:
+    """Positions, the most suspect first, within the caps of a round and of a class."""
+    may = (wrong >= SUSPECT) & _seen_enough(labels, expected, folds)
+    found = np.flatnonzero(may)
+    found = found[np.argsort(-wrong[found], kind="stable")]
+    room = np.ceil(MOST_OF_CLASS * np.bincount(labels)).astype(np.int64)
+    place = np.zeros(len(found), dtype=np.int64)  # of each among the suspects of its label
+    for label in np.unique(labels[found]):
+        own = labels[found] == label
+        place[own] = np.arange(own.sum())
+    return np.asarray(found[place < room[labels[found]]][: int(MOST_SUSPECTS * len(labels))])
+
+
+def _told(wrong: Floats) -> str:
+    if not len(wrong):
+        return ""
+    return f"{len(wrong)} suspect answers weighed less in training; about {wrong.sum():.0f} of them should be wrong."
 
 
 def _seen_enough(labels: Ints, expected: Ints, folds: Ints) -> NDArray[np.bool_]:

@@ -46,8 +46,8 @@ class Consensus:
     likelihood: (labeled, classes), of the votes given each true label, scaled to sum to 1. posterior: (labeled,
     classes), the prior included. people: (people,) who voted. accuracy: (people,) probability that an answer of theirs
     is right, over the true labels as they occur. confusions: (people, classes, classes + 1), of each answer given the
-    true label, abstentions last; None above 20 labels. votes: what was resolved. log_evidence: of the votes, given the
-    prior.
+    true label, abstentions last; None where each person has one accuracy. votes: what was resolved. log_evidence: of
+    the votes, given the prior.
     """
 
     items: Ints
@@ -63,15 +63,22 @@ class Consensus:
 
 
 def resolve(
-    vote_item: Ints, vote_annotator: Ints, vote_label: Ints, *, classes: int, prior: Floats | None = None
+    vote_item: Ints,
+    vote_annotator: Ints,
+    vote_label: Ints,
+    *,
+    classes: int,
+    prior: Floats | None = None,
+    by_label: bool = True,
 ) -> Consensus:
     """Resolve votes by Dawid-Skene with a Dirichlet prior of each person's confusions and a fixed class prior.
 
     The class prior is not learned, for that collapses where items have one or two votes: it is the shares of the votes,
-    or what is passed for each item, as a model's out-of-fold probabilities. Above 20 labels each person has one
-    accuracy, and errors fall evenly on the other labels. A label is resolved only to one that somebody gave, so what
-    all agree on stands, whatever the prior. Of one person's several votes on an item the last counts. An abstention
-    tells what it tells of the person, and an item without any other vote is left out. Ties go to the smallest label.
+    or what is passed for each item, as a model's out-of-fold probabilities. Above 20 labels, or where `by_label` is
+    False, each person has one accuracy, and errors fall evenly on the other labels. A label is resolved only to one
+    that somebody gave, so what all agree on stands, whatever the prior. Of one person's several votes on an item the
+    last counts. An abstention tells what it tells of the person, and an item without any other vote is left out. Ties
+    go to the smallest label.
 
     Args:
         vote_item, vote_annotator, vote_label: (votes,), in the order in which they were given. Labels lie in
@@ -83,7 +90,7 @@ def resolve(
     """
     votes = _votes(vote_item, vote_annotator, vote_label, classes)
     before = _prior(votes, prior)
-    learned = _coins(votes, before) if classes > MOST_CONFUSED else _confusions(votes, before)
+    learned = _confusions(votes, before) if by_label and classes <= MOST_CONFUSED else _coins(votes, before)
     likelihood = softmax(learned.logs, axis=1)
     posterior = _scaled(likelihood * before)
     labels = np.where(_given(votes), posterior, -1).argmax(axis=1).astype(np.int64)

@@ -12,21 +12,21 @@ from alcore.protocols import Floats, Ints
 
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 TRIED = 3_000  # items by which the temperature is chosen
-LEAST = 1e-4  # probability that a judge can give, before the temperature
+SEVERAL = 1.5  # votes an item in the mean, from which on it can be told what each person confuses
+LEAST = 1e-8  # probability that a judge can give, before the temperature
 
 
 @dataclass(frozen=True)
 class Doubt:
     """What votes and judges say together.
 
-    wrong: (labeled,) probability that the resolved label is wrong. posterior: (labeled, classes). informed: the votes
-    resolved once more, with the judges as each item's prior. temperature: that makes the judges as sure as they are
-    right; above 1 they were too sure.
+    wrong: (labeled,) probability that the resolved label is wrong. posterior: (labeled, classes). prior: (labeled,
+    classes), the judges, as sure as they are right. temperature: by which they became so; above 1 they were too sure.
     """
 
     wrong: Floats
     posterior: Floats
-    informed: Consensus
+    prior: Floats
     temperature: float
 
 
@@ -47,9 +47,10 @@ def weigh(resolved: Consensus, judged: Floats, *, seed: int) -> Doubt:
     require_probs("judged", judged, 2)
     require_shape("judged", judged, resolved.posterior.shape)
     temperature = _temperature(resolved.votes, judged, seed)
-    informed = _resolved(resolved.votes, np.arange(len(judged)), _tempered(judged, temperature))
+    prior = _tempered(judged, temperature)
+    informed = _resolved(resolved.votes, np.arange(len(judged)), prior)
     wrong = 1 - informed.posterior[np.arange(len(judged)), resolved.labels]
-    return Doubt(np.clip(wrong, 0, 1), informed.posterior, informed, temperature)
+    return Doubt(np.clip(wrong, 0, 1), informed.posterior, prior, temperature)
 
 
 def _temperature(votes: Votes, judged: Floats, seed: int) -> float:

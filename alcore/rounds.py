@@ -48,7 +48,8 @@ class RoundResult:
     certified: what people may confirm in bulk; none where the configuration does not ask for it. unlearned: labeled
     items that look as if they could not be learned; none without the guard that looks for them. training: how the model
     came to be; None without one. served: what scored and predicted: that model, a copy in whose training suspects
-    weighed less, or one that unlabelled items trained too; None without a model.
+    weighed less, or one that unlabelled items trained too; None without a model. prior: (labeled, classes) what models
+    say of each labeled item that never saw it, as sure as they are right; None where none is good enough.
     """
 
     selection: Selection
@@ -69,6 +70,7 @@ class RoundResult:
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     training: Training | None = None
     served: Model | None = None
+    prior: Floats | None = None
 
 
 @dataclass
@@ -88,6 +90,7 @@ class _Findings:
     unlearned: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     training: Training | None = None
     served: Model | None = None
+    prior: Floats | None = None
     weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
@@ -253,7 +256,7 @@ def _with_unlabeled(lesson: Lesson, supervised: Model, found: _Findings, watch: 
 
 def _train(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
     """Train, look for label issues out of fold, and train a copy with suspects weighing less; returns what serves."""
-    items, labels, folds, model = lesson.items, lesson.labels, lesson.folds, lesson.model
+    labels, folds, model = lesson.labels, lesson.folds, lesson.model
     found.weights = np.ones(len(folds), dtype=np.float32)
     with watch.step("train"):
         lesson.train()
@@ -264,16 +267,21 @@ def _train(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
     if not lesson.config.cleaning:
         return model
     with watch.step("clean"):
-        found.issues, note = cleaning.find_issues(items, labels, oof, folds, trusted=lesson.data.trusted[items])
-        found.notes += [note] if note else []
+        cleaned = cleaning.clean(_labeled(lesson, oof), found.resolved, seed=lesson.config.seed)
+        found.issues, found.weights, found.downweighted = cleaned.issues, cleaned.weights, len(cleaned.issues)
+        found.notes += [cleaned.note] if cleaned.note else []
+        if cleaned.wrong is not None:
+            found.resolved, found.prior = replace(found.resolved, confidence=1 - cleaned.wrong), cleaned.prior
     if not found.issues:
         return model
-    suspect = np.isin(items, [issue.item for issue in found.issues])
-    found.downweighted = int(suspect.sum())
-    found.notes.append(f"{found.downweighted} suspect answers weighed less in training.")
     with watch.step("train"):
-        found.weights = cleaning.weights(labels, oof, suspect)
         return lesson.weighed(found.weights)
+
+
+def _labeled(lesson: Lesson, probs: Floats) -> cleaning.Labeled:
+    data, items = lesson.data, lesson.items
+    groups = items if data.groups is None else data.groups[items]
+    return cleaning.Labeled(lesson.features, lesson.folds, groups, probs, data.trusted[items])
 
 
 def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict[str, float]) -> RoundResult:
@@ -299,6 +307,7 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         unlearned=found.unlearned,
         training=found.training,
         served=found.served,
+        prior=found.prior,
     )
 
 

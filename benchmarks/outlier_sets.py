@@ -147,7 +147,9 @@ def _clinc(shared: Path) -> Source:
 def _clinc_and_others(shared: Path) -> Source:
     """Its queries in scope, beside short messages and questions from elsewhere."""
     rows = [row for row in _clinc_rows(shared) if row["intent"] != "oos"]
-    others = [row["text"].lower() for name in ("sms_spam", "trec6") for row in _csv(shared / name / f"{name}.csv.gz")]
+    others = [
+        row["text"].lower() for name in ("sms_spam", "trec6") for row in rows_of(shared / name / f"{name}.csv.gz")
+    ]
     names = sorted({row["intent"] for row in rows})
     number = {name: at for at, name in enumerate(names)}
     labels = np.array([number[row["intent"]] for row in rows] + [OUTSIDE] * len(others))
@@ -176,7 +178,7 @@ def _cifar(shared: Path) -> Source:
     """CIFAR-10 under its clean labels, and 1,000 pictures of other things, of which 300 are for testing."""
     with np.load(shared / "cifar10n/images.npz") as found:
         known, index = found["x"], found["index"]
-    clean = {int(row["index"]): int(row["clean"]) for row in _csv(shared / "cifar10n/labels.csv.gz")}
+    clean = {int(row["index"]): int(row["clean"]) for row in rows_of(shared / "cifar10n/labels.csv.gz")}
     with np.load(shared / "cifar100_outliers/cifar100_outliers.npz") as found:
         others = found["x"]
     labels = np.array([clean[int(at)] for at in index] + [OUTSIDE] * len(others))
@@ -195,9 +197,9 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
 
 
 def _clinc_rows(shared: Path) -> list[dict[str, str]]:
-    return _csv(shared / "clinc150" / "clinc150.csv.gz")
+    return rows_of(shared / "clinc150" / "clinc150.csv.gz")
 
 
-def _csv(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path) -> list[dict[str, str]]:
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -187,7 +187,7 @@ class LabelIssue(models.Model):
     given = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     expected = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     cause = models.CharField(max_length=10, choices=Cause.choices, default=Cause.MODEL)
-    # out-of-fold probability of the given label; low is suspect. Null where no model has doubted it
+    # probability that the given label is right, by votes and judges; low is suspect. Null where no model has doubted it
     quality = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     decided_by = models.ForeignKey(

@@ -234,8 +234,11 @@ def test_issues_that_a_new_label_raised_outlive_rounds_but_those_of_the_model_do
     promoting.promote(offer, "quince", by=factories.user("alice"))
     outcome: Any = type("Outcome", (), {})()
     outcome.pool, outcome.round = loading.load_pool(project), offer.round
-    outcome.result = type("Result", (), {"issues": ()})()
-    assert storing._store_issues(outcome) == 0
-    doubted.refresh_from_db()
-    assert doubted.state == "dismissed"
+    place = outcome.pool.index_of(np.array([doubted.item_id]))
+    for prior, confidence, state in ((None, 0.9, "open"), (place, 0.5, "open"), (place, 0.6, "dismissed")):
+        resolved = type("Resolved", (), {"items": place, "confidence": np.array([confidence])})()
+        outcome.result = type("Result", (), {"issues": (), "prior": prior, "resolved": resolved})()
+        assert storing._store_issues(outcome) == 0
+        doubted.refresh_from_db()
+        assert doubted.state == state, "it was raised at .9, and stays open until the doubt is half of that"
     assert LabelIssue.objects.filter(cause="novelty", state="open").count() == 3
