@@ -67,9 +67,9 @@ def measure(resolved: Consensus, prior: Floats, when: Ints) -> tuple[Person, ...
     """Judge every person by what all other evidence says of the items that they answered.
 
     A person's quality is the share of right answers, of which each answer tells as far as the others' votes and the
-    prior tell its item's label without it: a right answer names that label, a wrong one any other label alike. With a
-    beta prior of .75 worth eight answers its posterior is looked at on a grid. So an only vote on an item of which
-    nothing else is known judges nobody, and doubtful evidence widens the interval.
+    prior tell its item's label without it: a right answer names that label, a wrong one another as often as that
+    occurs among the answers. With a beta prior of .75 worth eight answers its posterior is looked at on a grid. So an
+    only vote on an item of which nothing else is known judges nobody, and doubtful evidence widens the interval.
 
     Args:
         resolved: of the votes. prior: (labeled, classes), of each item: a model's out-of-fold probabilities, nearly
@@ -82,16 +82,16 @@ def measure(resolved: Consensus, prior: Floats, when: Ints) -> tuple[Person, ...
     votes = resolved.votes
     require_shape("when", when, votes.at.shape)
     others = consensus.without_own(resolved, prior).astype(np.float64)
-    agrees = others[np.arange(len(others)), np.minimum(votes.label, votes.classes - 1)]
+    told = _evidence(others, votes)
     order = np.lexsort((when, votes.who))
     bounds = np.searchsorted(votes.who[order], np.arange(len(votes.people) + 1))
     own = [order[start:end] for start, end in pairwise(bounds)]
-    return tuple(_person(int(name), rows, votes, others, agrees) for name, rows in zip(votes.people, own, strict=True))
+    return tuple(_person(int(name), rows, votes, others, told) for name, rows in zip(votes.people, own, strict=True))
 
 
-def _person(name: int, rows: Ints, votes: Votes, others: Doubles, agrees: Doubles) -> Person:
+def _person(name: int, rows: Ints, votes: Votes, others: Doubles, evidence: Doubles) -> Person:
     given = rows[votes.named[rows]]
-    told = _evidence(agrees[given], votes.classes)
+    told = evidence[given]
     quality, latest, before = (_rate(part) for part in (told, told[-LATEST:], told[:-LATEST]))
     enough = min(latest.judged, before.judged) >= FEWEST_JUDGED
     points = [_rate(told[start : start + WINDOW]) for start in range(0, len(told), WINDOW)]
@@ -108,10 +108,17 @@ def _person(name: int, rows: Ints, votes: Votes, others: Doubles, agrees: Double
     )
 
 
-def _evidence(agrees: Doubles, classes: int) -> Doubles:
+def _evidence(others: Doubles, votes: Votes) -> Doubles:
     """(votes, grid) logarithm of how likely each answer is at each quality."""
-    right, wrong = agrees[:, None], (1 - agrees[:, None]) / max(classes - 1, 1)
-    return np.asarray(np.log(GRID * right + (1 - GRID) * wrong + 1e-12))
+    if votes.classes == 1:
+        return np.zeros((len(others), len(GRID)))
+    place, label = np.arange(len(others)), np.minimum(votes.label, votes.classes - 1)
+    shares = (np.bincount(votes.label[votes.named], minlength=votes.classes) + 1.0) / (
+        votes.named.sum() + votes.classes
+    )
+    slips = others / (1 - shares)  # from each true label to the others, as often as these occur
+    wrong = shares[label] * (slips.sum(axis=1) - slips[place, label])
+    return np.asarray(np.log(GRID * others[place, label][:, None] + (1 - GRID) * wrong[:, None] + 1e-12))
 
 
 def _rate(told: Doubles) -> Rate:

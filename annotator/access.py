@@ -7,6 +7,7 @@ import hashlib
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 from django.utils import timezone
 
 from annotator.errors import NotFoundError, NotYoursError
@@ -86,6 +87,19 @@ def novelty_for_owner(user: Person, slug: str, novelty_id: int) -> Novelty:
         raise NotFoundError("There is no such group of answers; a later round may have found it no more.")
     found.project = project
     return found
+
+
+def person_in_project(user: Person, slug: str, person_id: int) -> tuple[Project, User]:
+    """A person who belongs to a project or has answered in it: for its owner anybody, else only oneself."""
+    membership = _membership(user, slug)
+    if person_id != user.pk and membership.role != Membership.Role.OWNER:
+        raise NotFoundError("There is no such person here.")
+    project = membership.project
+    here = Q(memberships__project=project) | Q(annotations__project=project)
+    person = User.objects.filter(here, pk=person_id).distinct().first()
+    if person is None:
+        raise NotFoundError("There is no such person here.")
+    return project, person
 
 
 def import_for_owner(user: Person, slug: str, import_id: int) -> Import:

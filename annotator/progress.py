@@ -1,4 +1,4 @@
-"""Figures for the pages: how far a project is, how good the model is, who labelled how much."""
+"""Figures for the pages: how far a project is, how good the model is."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
-from django.utils import timezone
 
 from alcore.intervals import wilson
 from annotator import certifying, scheduling
@@ -103,43 +102,6 @@ def label_counts(project: Project) -> list[Tally]:
     counts = dict(found.order_by())
     rows = [Tally(label.name, counts.get(label.pk, 0), str(label.pk)) for label in project.labels.all()]
     return [*rows, Tally("Out of scope", counts.get(None, 0), "out_of_scope")]
-
-
-@dataclass(frozen=True)
-class PersonCount:
-    """What one person gave."""
-
-    name: str
-    answers: int
-    skips: int
-    undone: int
-    id: int
-
-
-def person_counts(project: Project) -> list[PersonCount]:
-    """Who answered how much, the busiest first. An undo takes one answer or skip away."""
-    undone = Q(outcome=Outcome.UNDONE)
-    rows = (
-        project.annotations.filter(source=Annotation.Source.ANSWER)
-        .values("annotator_id", "annotator__username")
-        .annotate(
-            answers=Count("id", filter=Q(outcome__in=[Outcome.LABEL, Outcome.OUT_OF_SCOPE])),
-            skips=Count("id", filter=Q(outcome=Outcome.SKIPPED)),
-            undone=Count("id", filter=undone),
-            undone_skips=Count("id", filter=undone & Q(supersedes__outcome=Outcome.SKIPPED)),
-        )
-        .order_by("-answers")
-    )
-    return [
-        PersonCount(
-            name=row["annotator__username"],
-            answers=row["answers"] - row["undone"] + row["undone_skips"],
-            skips=row["skips"] - row["undone_skips"],
-            undone=row["undone"],
-            id=row["annotator_id"],
-        )
-        for row in rows
-    ]
 
 
 @dataclass(frozen=True)
@@ -287,20 +249,6 @@ def _point(found: Round) -> dict[str, Any]:
         "low": found.accuracy_low if shown else None,
         "high": found.accuracy_high if shown else None,
     }
-
-
-@dataclass(frozen=True)
-class OwnFigures:
-    """What one annotator gave to a project."""
-
-    answers: int
-    today: int
-
-
-def own_figures(project: Project, user: User) -> OwnFigures:
-    own = project.annotations.current().filter(annotator=user, source=Annotation.Source.ANSWER)
-    since = timezone.now() - timedelta(days=1)
-    return OwnFigures(own.count(), own.filter(created_at__gte=since).count())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from annotator.views import (
     kept,
     label,
     novelties,
+    people,
     settings,
 )
 
@@ -49,6 +50,7 @@ of_project: list[URLPattern | URLResolver] = [
     path("alike/<int:novelty_id>/dismiss/", novelties.dismiss, name="novelty-dismiss"),
     path("alike/<int:novelty_id>/again/", novelties.offer_again, name="novelty-again"),
     path("alike/<int:novelty_id>/confirm/", novelties.confirm, name="novelty-confirm"),
+    path("people/<int:person_id>/", people.person, name="person"),
     path("items/", items.items, name="items"),
     path("items/<int:item_id>/", items.item, name="item"),
     path("items/<int:item_id>/image", items.image, name="item-image"),

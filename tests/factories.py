@@ -22,6 +22,7 @@ from annotator.models import (
     Novelty,
     Project,
     Proposal,
+    Quality,
     Query,
     Round,
     Worker,
@@ -127,6 +128,33 @@ def answered(project: Project, person: User, label: str = "apple", **fields: Any
     assert query.lease is not None
     said = labeling.Answer(outcome="label", label=label_of(project, label), lease=query.lease, **fields)
     return labeling.record(query, said, annotator=person).annotation
+
+
+def said(item: Item, person: User, label: str) -> Annotation:
+    """The person's own answer on this very item, beside what others said."""
+    answer = labeling.revise(item, outcome="label", label=label_of(item.project, label), reviewer=person)
+    Annotation.objects.filter(pk=answer.pk).update(source=Annotation.Source.ANSWER)
+    return answer
+
+
+def quality(project: Project, person: User, **fields: Any) -> Quality:
+    """What a round found of a person's answers."""
+    apple, banana = (label_of(project, name).pk for name in ("apple", "banana"))
+    told: dict[str, Any] = {
+        "round": project.rounds.first() or finished_round(project),
+        "answers": 80,
+        "skipped": 2,
+        "value": 0.83,
+        "low": 0.71,
+        "high": 0.91,
+        "judged": 44.2,
+        "confused": [
+            {"true": apple, "given": banana, "expected": 6.2, "of": 20.0},
+            {"true": None, "given": apple, "expected": 2.0, "of": 8.0},
+        ],
+        "curve": [0.9, None, 0.8, 0.7],
+    }
+    return Quality.objects.create(project=project, annotator=person, **(told | fields))
 
 
 def finished_round(project: Project, number: int = 1, **fields: Any) -> Round:

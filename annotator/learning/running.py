@@ -15,7 +15,7 @@ from alcore.configuration import RoundConfig
 from alcore.inputs import RoundInput
 from alcore.rounds import RoundResult, run_round
 from annotator import certifying, promoting
-from annotator.learning import auditing, costs, encoding, keeping, loading, noticing, storing, training
+from annotator.learning import auditing, costs, encoding, keeping, loading, measuring, noticing, storing, training
 from annotator.learning.keeping import Basis
 from annotator.learning.storing import AttemptLostError, Outcome
 from annotator.models import Budget, Project, Round
@@ -73,6 +73,7 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     computed = time.perf_counter()
     pulse.report("notice", 0.0)
     noticed = noticing.notice(found, pool, result.resolved, data.features)
+    measured = measuring.measure(project, pool, result, sequence)
     began = time.perf_counter()
     pulse.report("store", 0.0)
     auditing.keep_predictions(found, pool, data.audit_item, result.audit_predictions)
@@ -81,7 +82,7 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
         keeping.keep_memory(found, result.training.memory, pool)
     timings = {"load": loaded - started, "encode": encoded - loaded, **result.timings, "notice": began - computed}
     trained = project.head if head.is_trained else ""
-    storing.store(Outcome(found, pool, result, sequence, timings, began, trained, noticed))
+    storing.store(Outcome(found, pool, result, sequence, timings, began, trained, noticed, measured))
     keeping.forget_old(project)
     auditing.sharpen(project, pool, votes)
 

@@ -1,7 +1,7 @@
 """Arrays -> rows: what a round found out, stored in pieces and published by one short last transaction."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +10,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from alcore.people import Person
 from alcore.rounds import RoundResult
 from alcore.training import Training
 from annotator import budgeting, serving
-from annotator.learning import noticing
+from annotator.learning import measuring, noticing
 from annotator.learning.loading import Pool
 from annotator.learning.noticing import Noticed
 from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Proposal, Query, Round
@@ -23,6 +24,7 @@ RANK_STEP = 10  # leaves room between ranks for the audit's queries
 AUDIT_EVERY = round(1 / AUDIT_SHARE)
 NOTICEABLE = 0.01  # a change of confidence worth a write
 NAMED = 5  # items that a note names
+CALM = 0.5  # of the doubt that raised an issue: it stays open until the doubt falls below
 
 
 class AttemptLostError(Exception):
@@ -41,6 +43,7 @@ class Outcome:
     began: float  # time.perf_counter() when storing began
     head: str = ""  # that was trained; empty where there was no model
     noticed: Noticed = field(default_factory=Noticed)
+    people: tuple[Person, ...] = ()
 
 
 def store(outcome: Outcome) -> None:
@@ -53,6 +56,7 @@ def store(outcome: Outcome) -> None:
         issues = _store_issues(outcome)
         made = _store_queries(outcome, budget)
         noticing.store(found, outcome.noticed)
+        measuring.store(found, outcome.people, outcome.pool)
         budget.save()
         _publish(found, outcome, issues=issues, made=made)
     _withdraw_proposals(outcome.round)
@@ -176,14 +180,28 @@ def _store_issues(outcome: Outcome) -> int:
     What a new label has brought back waits for people, whatever a round thinks of it.
     """
     found = _suspects(outcome)
-    still = LabelIssue.objects.filter(project=outcome.round.project, state=LabelIssue.State.OPEN)
-    past = still.filter(cause=LabelIssue.Cause.MODEL).exclude(annotation_id__in=found)
+    past = LabelIssue.objects.filter(pk__in=_past(outcome, found))
     past.update(state=LabelIssue.State.DISMISSED, decided_at=timezone.now())
     decided = LabelIssue.objects.filter(annotation_id__in=found).exclude(state=LabelIssue.State.DISMISSED)
     known = set(decided.values_list("annotation_id", flat=True))
     new = [issue for annotation, issue in found.items() if annotation not in known]
     LabelIssue.objects.bulk_create(new)
     return len(new)
+
+
+def _past(outcome: Outcome, found: Collection[int]) -> list[int]:
+    """Open issues that no model raises now or doubts half as much as when they were raised, so that the queue is calm.
+
+    A round whose model is not good enough to say anything dismisses none.
+    """
+    result, project = outcome.result, outcome.round.project
+    if result.prior is None:
+        return []
+    ids = outcome.pool.ids[result.resolved.items].tolist()
+    wrong = dict(zip(ids, (1 - result.resolved.confidence).tolist(), strict=True))
+    still = project.issues.filter(state=LabelIssue.State.OPEN, cause=LabelIssue.Cause.MODEL)
+    still = still.exclude(annotation_id__in=found)
+    return [one.pk for one in still if wrong.get(one.item_id, 0.0) < CALM * (1 - (one.quality or 0.0))]
 
 
 def _suspects(outcome: Outcome) -> dict[int, LabelIssue]:

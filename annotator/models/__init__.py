@@ -4,6 +4,7 @@ from annotator.models.annotations import Annotation, LabelIssue, Query
 from annotator.models.budgets import Budget
 from annotator.models.items import FOLDS, Import, Item, Vector
 from annotator.models.novelties import Novelty
+from annotator.models.people import Quality
 from annotator.models.projects import (
     AUDIT_SHARE,
     ENCODERS,
@@ -34,6 +35,7 @@ __all__ = [
     "Novelty",
     "Project",
     "Proposal",
+    "Quality",
     "Query",
     "Round",
     "Trial",

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from annotator import access, certifying, enqueue, managing, progress
+from annotator import access, certifying, enqueue, managing, people, progress
 from annotator.views.requests import PersonRequest, signed_in
 
 
@@ -20,7 +20,7 @@ def project(request: PersonRequest, slug: str) -> HttpResponseBase:
         context = {
             "project": found,
             "bar": progress.bar(found),
-            "own": progress.own_figures(found, request.user),
+            "own": people.own_figures(found, request.user),
             "to_confirm": certifying.waiting(found),
         }
         return render(request, "project/member.html", context)
@@ -31,7 +31,7 @@ def project(request: PersonRequest, slug: str) -> HttpResponseBase:
         "curve": progress.curve(found),
         "labels": labels,
         "most": max(row.count for row in labels),
-        "people": progress.person_counts(found),
+        "people": people.person_counts(found),
         "outside": progress.prevalence(found),
     }
     return render(request, "project/page.html", context)

@@ -37,6 +37,9 @@ PAGES = {
     "issues of a new label": ("/projects/odd-rows/issues/", "alice"),
     "issues": ("/projects/fruit/issues/", "alice"),
     "no issues": ("/projects/rows/issues/", "alice"),
+    "a person": ("/projects/fruit/people/{bob}/", "alice"),
+    "oneself": ("/projects/fruit/people/{bob}/", "bob"),
+    "a person of whom nothing is known": ("/projects/fruit/people/{alice}/", "alice"),
     "items": ("/projects/fruit/items/", "alice"),
     "item": ("/projects/fruit/items/{item}/", "alice"),
     "import": ("/projects/fruit/import/", "alice"),
@@ -57,6 +60,7 @@ def world(transactional_db: None) -> dict[str, object]:
     factories.finished_round(project, **figures, notes=["A note."])
     factories.finished_round(project, 2, state="running", step="train", progress=0.5, **figures)
     factories.issue(said, "banana")
+    factories.quality(project, bob, changed=True, latest=0.5, before=0.9)
     token = managing.invite(project, by=alice).token
     managing.create_token(project, "nightly", by=alice)
     for name, kind in (("Pictures", "image"), ("Rows", "table"), ("Prose", "text")):
@@ -69,7 +73,7 @@ def world(transactional_db: None) -> dict[str, object]:
         odd[kind] = factories.novelty(made, bob, 9)
     promoting.promote(odd["table"], "quince", by=alice)
     alike = {"texts": odd["text"].pk, "pictures": odd["image"].pk, "rows": odd["table"].pk}
-    return {"token": token, "item": said.item_id, **alike}
+    return {"token": token, "item": said.item_id, "alice": alice.pk, "bob": bob.pk, **alike}
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)

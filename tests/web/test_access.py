@@ -44,6 +44,7 @@ FOR_MEMBERS = {
     "confirm": ("get", 200),
     "confirm-decide": ("post", 422),
     "confirm-undo": ("post", 409),
+    "person": ("get", 200),
     "answer-submit": ("post", 422),
 }
 FOR_OWNERS = {
@@ -107,6 +108,7 @@ def world(db: None) -> World:
         "item": {"item_id": said.item_id},
         **{f"novelty{act}": {"novelty_id": novelty.pk} for act in ("", "-promote", "-dismiss", "-again", "-confirm")},
         "invitation-withdraw": {"invitation_id": link.pk},
+        "person": {"person_id": bob.pk},
         "person-remove": {"user_id": alice.pk},
         "token-revoke": {"token_id": 1},
     }

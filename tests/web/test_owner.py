@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from annotator import people
 from annotator.models import Annotation, Item, LabelIssue, Project, Round
 from tests import factories
 
@@ -96,13 +97,13 @@ def test_the_project_page_shows_accuracy_with_its_interval(as_alice: Client) -> 
 
 
 def test_the_project_page_counts_undone_answers_out(as_alice: Client, bob: User) -> None:
-    from annotator import labeling, progress
+    from annotator import labeling
 
     project = factories.project()
     factories.answered(project, bob)
     factories.answered(project, bob)
     labeling.undo(project, bob)
-    counted = progress.person_counts(project)
+    counted = people.person_counts(project)
     assert [(c.name, c.answers, c.undone) for c in counted] == [("bob", 1, 1)]
     assert as_alice.get(at("project", project)).status_code == 200
 
