@@ -81,7 +81,8 @@ def first_votes(crowd: Crowd, number: int, seed: int) -> Ints:
 
 
 def ours(crowd: Crowd, votes: Ints, *, by_label: bool = True) -> Floats:
-    return _spread(crowd, resolved(crowd, votes, by_label=by_label))
+    found = resolved(crowd, votes, by_label=by_label)
+    return _told(crowd, found, _spread(crowd, found))
 
 
 def resolved(crowd: Crowd, votes: Ints, *, by_label: bool = True) -> Consensus:
@@ -94,6 +95,13 @@ def _spread(crowd: Crowd, found: Consensus) -> Floats:
     probs = np.full((len(crowd.truth), crowd.classes), 1 / crowd.classes, dtype=np.float32)
     probs[found.items] = found.posterior
     return probs
+
+
+def _told(crowd: Crowd, found: Consensus, probs: Floats) -> Floats:
+    """What is told of each item: its resolved label, one that somebody gave, and how sure that is."""
+    told = np.where(np.isin(np.arange(len(probs)), found.items)[:, None], 0, probs)
+    told[found.items, found.labels] = found.confidence
+    return np.asarray(told, dtype=np.float32)
 
 
 def majority(crowd: Crowd, votes: Ints) -> Floats:
@@ -146,17 +154,18 @@ def adaptive(crowd: Crowd, confidence: float, most: int, seed: int) -> dict[str,
     while True:
         found = resolved(crowd, bought)
         probs, count = _spread(crowd, found), np.bincount(crowd.item[bought], minlength=len(crowd.truth))
-        open_items = overlap.unsettled(probs, count, confidence=confidence, most=min(most, MOST)) & (count < has)
+        told = _told(crowd, found, probs)
+        open_items = overlap.unsettled(told, count, confidence=confidence, most=min(most, MOST)) & (count < has)
         if not open_items.any() or turns > MOST:
             break
         asked = _asked(crowd, bought, np.flatnonzero(open_items), found, probs)
         bought, turns = np.concatenate([bought, asked]), turns + 1
     known = crowd.truth >= 0
-    sure = (probs.max(axis=1) >= confidence) & known
-    right = probs.argmax(axis=1) == crowd.truth
+    sure = (told.max(axis=1) >= confidence) & known
+    right = told.argmax(axis=1) == crowd.truth
     return {
         "answers": len(bought) / len(crowd.truth),
-        "accuracy": judged(crowd, probs)[0],
+        "accuracy": judged(crowd, told)[0],
         "sure": float(sure[known].mean()),
         "right_when_sure": float(right[sure].mean()) if sure.any() else float("nan"),
     }
