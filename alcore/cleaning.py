@@ -12,7 +12,9 @@ from alcore.evidence import judges
 from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
-JUDGES = (judges.neighbors, judges.trees)  # beside the round's own ensemble
+# beside the round's own ensemble, and in how many ways the labels are folded for each: trees take a second, three ways
+# of a thousand labels, and one way of them tells nearly as much
+JUDGES = ((judges.neighbors, 3), (judges.trees, 1))
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen
 GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach, and the majority class besides
 SUSPECT = 0.5  # probability of being wrong, from which on a label is an issue
@@ -118,7 +120,10 @@ def _judged(labeled: Labeled, labels: Ints, seed: int) -> Floats:
     """(n, classes): the mean of all judges."""
     ways = judges.ways_to_fold(labeled.folds, labeled.groups, seed=seed)
     classes = labeled.probs.shape[1]
-    said = [judges.out_of_fold(judge, labeled.features, labels, ways, classes=classes, seed=seed) for judge in JUDGES]
+    said = [
+        judges.out_of_fold(judge, labeled.features, labels, ways[:most], classes=classes, seed=seed)
+        for judge, most in JUDGES
+    ]
     return np.asarray(np.mean([labeled.probs, *said], axis=0), dtype=np.float32)
 
 

@@ -16,7 +16,7 @@ from alcore.protocols import Floats, Ints
 
 UNSEEN = 1e-4  # probability of a label that no other fold holds
 NEIGHBORS = 10
-TREES = 40
+TREES = 30
 PENALTY = 0.1  # of the logistic regression, on features of unit variance in the mean
 MOST_TAUGHT = 3_000  # rows that a judge trains on
 ROWS = 8_192  # judged at once
