@@ -12,8 +12,7 @@ from alcore.evidence import judges
 from alcore.intervals import wilson
 from alcore.protocols import Floats, Ints
 
-# beside the round's own ensemble, and in how many ways the labels are folded for each: trees take a second, three ways
-# of a thousand labels, and one way of them tells nearly as much
+# beside the round's own ensemble, and in how many ways the labels are folded for each: trees cost more than all others
 JUDGES = ((judges.neighbors, 3), (judges.trees, 1))
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen
 GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach, and the majority class besides

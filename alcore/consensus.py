@@ -10,7 +10,7 @@ from alcore.checking import require_probs, require_shape
 from alcore.protocols import Floats, Ints
 
 ABSTAINED = -1  # as a vote's label: the person saw the item and gave none
-PSEUDO = 8.0  # answers that the prior is worth, for every person and true label: 4 to 12 do alike on four real crowds
+PSEUDO = 8.0  # answers that the prior is worth, for every person and true label
 RIGHT = 0.75  # of them on the true label, the rest even
 MOST_CONFUSED = 20  # labels, above which a person has one accuracy: too few answers to learn who confuses what
 ITERATIONS = 50

@@ -47,7 +47,7 @@ def weigh(resolved: Consensus, judged: Floats, *, seed: int) -> Doubt:
     require_probs("judged", judged, 2)
     require_shape("judged", judged, resolved.posterior.shape)
     temperature = _temperature(resolved.votes, judged, seed)
-    prior = _tempered(judged, temperature)
+    prior = tempered(judged, temperature)
     informed = _resolved(resolved.votes, np.arange(len(judged)), prior)
     wrong = 1 - informed.posterior[np.arange(len(judged)), resolved.labels]
     return Doubt(np.clip(wrong, 0, 1), informed.posterior, prior, temperature)
@@ -58,7 +58,7 @@ def _temperature(votes: Votes, judged: Floats, seed: int) -> float:
     drawn = np.sort(np.random.default_rng([seed, 94]).permutation(len(judged))[:TRIED])
     if not len(drawn):
         return 1.0
-    evidence = [_resolved(votes, drawn, _tempered(judged[drawn], each)).log_evidence for each in TEMPERATURES]
+    evidence = [_resolved(votes, drawn, tempered(judged[drawn], each)).log_evidence for each in TEMPERATURES]
     return TEMPERATURES[int(np.argmax(evidence))]
 
 
@@ -73,7 +73,8 @@ def _resolved(votes: Votes, items: Ints, prior: Floats) -> Consensus:
     )
 
 
-def _tempered(probs: Floats, temperature: float) -> Floats:
+def tempered(probs: Floats, temperature: float) -> Floats:
+    """(n, classes): probabilities whose logarithms are divided by the temperature; above 1 they become less sure."""
     logs: NDArray[np.float64] = np.log(np.maximum(probs.astype(np.float64), LEAST)) / temperature
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alcore.checking import require_finite, require_probs, require_shape
+from alcore.doubt import tempered
 from alcore.protocols import Floats, Ints
 
 PRIOR = 2.0  # of the squared logarithm of a temperature: a doubling costs about one log-likelihood
@@ -68,6 +69,4 @@ def recalibrated(posterior: Floats, sure: Floats, right: NDArray[np.bool_]) -> t
     chance = 1 / (1 + np.exp(-score[None, :] / grid[:, None]))
     fit = np.where(right, np.log(chance), np.log1p(-chance)).sum(axis=1) - PRIOR * np.square(np.log(grid))
     best = float(grid[int(fit.argmax())])
-    logs = np.log(np.clip(posterior.astype(np.float64), 1e-12, 1)) / best
-    scaled = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), dtype=np.float32), best
+    return tempered(posterior, best), best

@@ -82,16 +82,18 @@ def measure(resolved: Consensus, prior: Floats, when: Ints) -> tuple[Person, ...
     votes = resolved.votes
     require_shape("when", when, votes.at.shape)
     others = consensus.without_own(resolved, prior).astype(np.float64)
-    told = _evidence(others, votes)
+    right, wrong = _chances(others, votes)
     order = np.lexsort((when, votes.who))
     bounds = np.searchsorted(votes.who[order], np.arange(len(votes.people) + 1))
     own = [order[start:end] for start, end in pairwise(bounds)]
-    return tuple(_person(int(name), rows, votes, others, told) for name, rows in zip(votes.people, own, strict=True))
+    return tuple(
+        _person(int(name), rows, votes, others, right, wrong) for name, rows in zip(votes.people, own, strict=True)
+    )
 
 
-def _person(name: int, rows: Ints, votes: Votes, others: Doubles, evidence: Doubles) -> Person:
+def _person(name: int, rows: Ints, votes: Votes, others: Doubles, right: Doubles, wrong: Doubles) -> Person:
     given = rows[votes.named[rows]]
-    told = evidence[given]
+    told = np.log(GRID * right[given, None] + (1 - GRID) * wrong[given, None] + 1e-12)
     quality, latest, before = (_rate(part) for part in (told, told[-LATEST:], told[:-LATEST]))
     enough = min(latest.judged, before.judged) >= FEWEST_JUDGED
     points = [_rate(told[start : start + WINDOW]) for start in range(0, len(told), WINDOW)]
@@ -108,17 +110,15 @@ def _person(name: int, rows: Ints, votes: Votes, others: Doubles, evidence: Doub
     )
 
 
-def _evidence(others: Doubles, votes: Votes) -> Doubles:
-    """(votes, grid) logarithm of how likely each answer is at each quality."""
+def _chances(others: Doubles, votes: Votes) -> tuple[Doubles, Doubles]:
+    """(votes,) each: how likely every answer is if it is right, and if it is wrong."""
     if votes.classes == 1:
-        return np.zeros((len(others), len(GRID)))
+        return np.ones(len(others)), np.ones(len(others))
     place, label = np.arange(len(others)), np.minimum(votes.label, votes.classes - 1)
-    shares = (np.bincount(votes.label[votes.named], minlength=votes.classes) + 1.0) / (
-        votes.named.sum() + votes.classes
-    )
+    shares = np.bincount(votes.label[votes.named], minlength=votes.classes) + 1.0
+    shares /= shares.sum()
     slips = others / (1 - shares)  # from each true label to the others, as often as these occur
-    wrong = shares[label] * (slips.sum(axis=1) - slips[place, label])
-    return np.asarray(np.log(GRID * others[place, label][:, None] + (1 - GRID) * wrong[:, None] + 1e-12))
+    return others[place, label], shares[label] * (slips.sum(axis=1) - slips[place, label])
 
 
 def _rate(told: Doubles) -> Rate:

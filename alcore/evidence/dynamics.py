@@ -1,8 +1,8 @@
 """How an item was learned, epoch by epoch, as a training loop notes it: what is wrong is learned late, or unlearned.
 
-All take logits or probabilities of the given label over the epochs; all return (items,), higher more suspect. On 50 to
-5,000 labels none of them beats out-of-fold judges by more than .02 AUROC, and some say nothing: they are there to be
-compared (`benchmarks.noise`) and for networks, whose training costs more than what is noted of it.
+All take logits or probabilities of the given label over the epochs; all return (items,), higher more suspect. On
+features they tell little that out-of-fold judges do not, and some tell nothing: they are there to be compared, and for
+networks, whose training costs more than what is noted of it.
 """
 
 import numpy as np

@@ -79,7 +79,7 @@ def out_of_fold(
 
 
 def ways_to_fold(folds: Ints, groups: Ints, *, seed: int) -> tuple[Ints, ...]:
-    """The folds themselves, and for few labels more of the kind: two ways differ in half of what they find suspect.
+    """The folds themselves, and for few labels more of the kind, so that the queue does not hang on one of them.
 
     Args:
         folds: (n,). groups: (n,) of near-duplicates, which stay together.

@@ -33,6 +33,10 @@ class Pool:
     def index_of(self, item_ids: Ints) -> Ints:
         return np.searchsorted(self.ids, item_ids).astype(np.int64)
 
+    def places(self) -> dict[int | None, int]:
+        """Label index by primary key; None stands for out of scope."""
+        return {**{label: place for place, label in enumerate(self.labels)}, None: self.out_of_scope}
+
     def label_id(self, index: int) -> int | None:
         """The label's primary key; None for out of scope."""
         return None if index == self.out_of_scope else self.labels[index]
@@ -76,11 +80,8 @@ def load_votes(project: Project, pool: Pool, sequence: int) -> Votes:
         .order_by("sequence")
         .values_list("item_id", "annotator_id", "label_id", "source")
     )
-    index = {label: position for position, label in enumerate(pool.labels)}
-    table = [
-        (item, person, index.get(label, pool.out_of_scope), source)
-        for item, person, label, source in rows.iterator(chunk_size=5000)
-    ]
+    places = pool.places()
+    table = [(item, person, places[label], source) for item, person, label, source in rows.iterator(chunk_size=5000)]
     items, people, labels, sources = zip(*table, strict=True) if table else ((), (), (), ())
     review = np.array([source == Annotation.Source.REVIEW for source in sources], dtype=bool)
     item = pool.index_of(np.array(items, dtype=np.int64))

@@ -44,9 +44,9 @@ def _answers(project: Project, pool: Pool, sequence: int) -> Ints:
         .filter(project=project, sequence__lte=sequence, source=Annotation.Source.ANSWER)
         .exclude(item__state=Item.State.WITHDRAWN)
     )
-    index = {label: position for position, label in enumerate(pool.labels)}
+    places = pool.places()
     rows = [
-        (item, person, ABSTAINED if outcome == Outcome.SKIPPED else index.get(label, pool.out_of_scope), when)
+        (item, person, ABSTAINED if outcome == Outcome.SKIPPED else places[label], when)
         for item, person, outcome, label, when in said.order_by("sequence").values_list(
             "item_id", "annotator_id", "outcome", "label_id", "sequence"
         )
@@ -66,12 +66,12 @@ def _prior(project: Project, pool: Pool, result: RoundResult, resolved: Consensu
     decided = Annotation.objects.current().filter(
         project=project, sequence__lte=sequence, source=Annotation.Source.REVIEW
     )
-    index = {label: position for position, label in enumerate(pool.labels)}
+    places = pool.places()
     last = {item: label for item, label in decided.order_by("sequence").values_list("item_id", "label_id")}
     for place, item in enumerate(pool.ids[resolved.items].tolist()):
         if item in last:
             prior[place] = (1 - DECIDED) / max(1, prior.shape[1] - 1)
-            prior[place, index.get(last[item], pool.out_of_scope)] = DECIDED
+            prior[place, places[last[item]]] = DECIDED
     return prior
 
 

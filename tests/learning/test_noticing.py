@@ -14,6 +14,7 @@ from annotator.learning.storing import AttemptLostError
 from annotator.models import Annotation, Item, LabelIssue, Novelty, Project, Round
 from tests import factories
 from tests.files import csv_of, upload
+from tests.learning.playing import next_round
 
 pytestmark = pytest.mark.django_db
 DIGITS = load_digits()
@@ -52,16 +53,6 @@ def outside(item: Item) -> None:
     """Bob called it out of scope."""
     labeling.revise(item, outcome="out_of_scope", label=None, reviewer=factories.user("bob"))
     item.annotations.filter(source="review").update(source="answer")
-
-
-def next_round(project: Project) -> Round:
-    project.refresh_from_db()
-    found = scheduling.start_round(project, cause="A test")
-    assert found is not None
-    running.run(found.pk)
-    found.refresh_from_db()
-    assert found.state == "done", found.error
-    return found
 
 
 def is_the_seventh(items: list[int]) -> float:
