@@ -51,14 +51,15 @@ class Labeled:
 class Cleaned:
     """What a round's cleaning found.
 
-    issues: the most suspect first. wrong: (n,) probability of each label being wrong, and prior: (n, classes) what the
-    judges say that never saw it, as sure as they are right; None where the model is not good enough to say. note: why
-    there are no issues, or what there is to say of them.
+    issues: the most suspect first. wrong: (n,) probability of each label being wrong; prior: (n, classes) what the
+    judges say that never saw it, as sure as they are right; informed: the votes resolved under them; all three None
+    where the model is not good enough to say. note: why there are no issues, or what there is to say of them.
     """
 
     issues: tuple[LabelIssue, ...] = ()
     wrong: Floats | None = None
     prior: Floats | None = None
+    informed: Consensus | None = None
     note: str = ""
     weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
@@ -82,7 +83,7 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
         return Cleaned(note=reason, weights=even)
     weighed = doubt.weigh(resolved, _judged(labeled, labels, seed), seed=seed)
     wrong = np.where(labeled.trusted, 0, weighed.wrong).astype(np.float32)
-    others = weighed.posterior.copy()
+    others = weighed.informed.posterior.copy()
     others[np.arange(len(labels)), labels] = -1
     expected = others.argmax(axis=1)
     accused = _accused(wrong, labels, expected, labeled.folds)
@@ -91,7 +92,7 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
     )
     even[accused] = np.clip(1 - wrong[accused], LOWEST_WEIGHT, 1)
     weights = (even / even.mean()).astype(np.float32)
-    return Cleaned(issues, wrong, weighed.prior, _told(wrong[accused]), weights)
+    return Cleaned(issues, wrong, weighed.prior, weighed.informed, _told(wrong[accused]), weights)
 
 
 def why_not_accuse(labels: Ints, probs: Floats) -> str:

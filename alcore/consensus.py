@@ -38,6 +38,13 @@ class Votes:
         """(votes,) True where a label was given."""
         return np.asarray(self.label < self.classes)
 
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """(labeled, classes) True for what somebody said."""
+        said = np.zeros((len(self.items), self.classes + 1), dtype=bool)
+        said[self.at, self.label] = True
+        return said[:, :-1]
+
 
 @dataclass(frozen=True)
 class Consensus:
@@ -93,7 +100,7 @@ def resolve(
     learned = _confusions(votes, before) if by_label and classes <= MOST_CONFUSED else _coins(votes, before)
     likelihood = softmax(learned.logs, axis=1)
     posterior = _scaled(likelihood * before)
-    labels = np.where(_given(votes), posterior, -1).argmax(axis=1).astype(np.int64)
+    labels = np.where(votes.given, posterior, -1).argmax(axis=1).astype(np.int64)
     return Consensus(
         items=votes.items,
         labels=labels,
@@ -259,13 +266,6 @@ def _together(votes: Votes, logs: Doubles) -> Doubles:
     if not len(votes.items):
         return np.zeros((0, votes.classes))
     return np.asarray(np.add.reduceat(logs, np.flatnonzero(np.diff(votes.at, prepend=-1)), axis=0))
-
-
-def _given(votes: Votes) -> NDArray[np.bool_]:
-    """(labeled, classes) True for what somebody said."""
-    said = np.zeros((len(votes.items), votes.classes + 1), dtype=bool)
-    said[votes.at, votes.label] = True
-    return said[:, :-1]
 
 
 def _scaled(rows: Doubles) -> Doubles:

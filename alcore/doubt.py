@@ -1,6 +1,6 @@
 """Votes and judges together: the probability that each resolved label is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,13 @@ LEAST = 1e-8  # probability that a judge can give, before the temperature
 class Doubt:
     """What votes and judges say together.
 
-    wrong: (labeled,) probability that the resolved label is wrong. posterior: (labeled, classes). prior: (labeled,
-    classes), the judges, as sure as they are right. temperature: by which they became so; above 1 they were too sure.
+    wrong: (labeled,) probability that the resolved label is wrong. informed: the votes resolved again under the judges.
+    prior: (labeled, classes), the judges, as sure as they are right. temperature: by which they became so; above 1 they
+    were too sure.
     """
 
     wrong: Floats
-    posterior: Floats
+    informed: Consensus
     prior: Floats
     temperature: float
 
@@ -48,9 +49,9 @@ def weigh(resolved: Consensus, judged: Floats, *, seed: int) -> Doubt:
     require_shape("judged", judged, resolved.posterior.shape)
     temperature = _temperature(resolved.votes, judged, seed)
     prior = tempered(judged, temperature)
-    informed = _resolved(resolved.votes, np.arange(len(judged)), prior)
+    informed = replace(_resolved(resolved.votes, np.arange(len(judged)), prior), items=resolved.items)
     wrong = 1 - informed.posterior[np.arange(len(judged)), resolved.labels]
-    return Doubt(np.clip(wrong, 0, 1), informed.posterior, prior, temperature)
+    return Doubt(np.clip(wrong, 0, 1), informed, prior, temperature)
 
 
 def _temperature(votes: Votes, judged: Floats, seed: int) -> float:

@@ -49,7 +49,8 @@ class RoundResult:
     items that look as if they could not be learned; none without the guard that looks for them. training: how the model
     came to be; None without one. served: what scored and predicted: that model, a copy in whose training suspects
     weighed less, or one that unlabelled items trained too; None without a model. prior: (labeled, classes) what models
-    say of each labeled item that never saw it, as sure as they are right; None where none is good enough.
+    say of each labeled item that never saw it, as sure as they are right, and informed: the votes resolved under that;
+    None where none is good enough.
     """
 
     selection: Selection
@@ -71,6 +72,7 @@ class RoundResult:
     training: Training | None = None
     served: Model | None = None
     prior: Floats | None = None
+    informed: Consensus | None = None
 
 
 @dataclass
@@ -91,6 +93,7 @@ class _Findings:
     training: Training | None = None
     served: Model | None = None
     prior: Floats | None = None
+    informed: Consensus | None = None
     weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
@@ -271,7 +274,8 @@ def _train(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
         found.issues, found.weights, found.downweighted = cleaned.issues, cleaned.weights, len(cleaned.issues)
         found.notes += [cleaned.note] if cleaned.note else []
         if cleaned.wrong is not None:
-            found.resolved, found.prior = replace(found.resolved, confidence=1 - cleaned.wrong), cleaned.prior
+            found.resolved = replace(found.resolved, confidence=1 - cleaned.wrong)
+            found.prior, found.informed = cleaned.prior, cleaned.informed
     if not found.issues:
         return model
     with watch.step("train"):
@@ -308,6 +312,7 @@ def _result(data: RoundInput, chosen: Selection, found: _Findings, seconds: dict
         training=found.training,
         served=found.served,
         prior=found.prior,
+        informed=found.informed,
     )
 
 

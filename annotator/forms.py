@@ -113,6 +113,17 @@ class NewLabelForm(forms.Form):
         return " ".join(self.cleaned_data["name"].split())
 
 
+class PercentField(forms.IntegerField):
+    """A share, typed and shown in percent; None where it is left empty."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return round(100 * value) if isinstance(value, float) else value
+
+    def clean(self, value: Any) -> Any:
+        percent = super().clean(value)
+        return None if percent is None else percent / 100
+
+
 class SettingsForm(forms.Form):
     """What an owner decides about a project."""
 
@@ -146,6 +157,23 @@ class SettingsForm(forms.Form):
         required=False,
         initial=True,
         help_text="Suspect answers weigh less in training and are listed for you to decide; nothing is changed.",
+    )
+    overlap = forms.IntegerField(
+        label="People asked about one item, at most",
+        required=False,
+        min_value=1,
+        max_value=20,
+        initial=3,
+        help_text="Of several people, another is asked about what is doubtful, up to a third of all questions, and "
+        "about one answer in 25 at random. 1: nobody is asked about what somebody has answered.",
+    )
+    confidence = PercentField(
+        label="Sure enough, in percent",
+        required=False,
+        min_value=50,
+        max_value=100,
+        initial=90,
+        help_text="From here on nobody else is asked. How often labels so sure turned out right is shown with them.",
     )
     guards = forms.MultipleChoiceField(
         choices=lambda: [(guard.key, f"{guard.title}: {guard.meaning}") for guard in GUARDS],

@@ -226,6 +226,8 @@ def _reclaim(last: Annotation, person: User, budget: Budget) -> Query | None:
     if query is None or (last.late and not last.paid):
         return None
     taken = not last.paid and query.state in (Query.State.HELD, Query.State.ANSWERED)
+    # a second opinion on what is taken back is not wanted any more, unless somebody is giving it
+    query.item.queries.open().asking_again().exclude(pk=query.pk).update(state=Query.State.WITHDRAWN)
     if taken or _has_other_query(query):
         raise RefusedError("Someone else has this item now, so your answer stays.")
     if last.paid:
@@ -261,6 +263,14 @@ def _settle_issues(item: Item, decision: Annotation) -> None:
     for issue in item.issues.filter(state=LabelIssue.State.OPEN):
         agrees = issue.given_id == decision.label_id
         issue.state = LabelIssue.State.CONFIRMED if agrees else LabelIssue.State.CORRECTED
-        issue.decided_by = decision.annotator
+        issue.decided_by, issue.decision = decision.annotator, decision
         issue.decided_at = timezone.now()
-        issue.save(update_fields=["state", "decided_by", "decided_at"])
+        issue.save(update_fields=["state", "decided_by", "decision", "decided_at"])
+
+
+def take_back(decision: Annotation) -> None:
+    """Undo a review's decision, inside the caller's transaction: what was said before it stands again."""
+    budget = budgeting.locked(decision.project_id)
+    _add_undo(decision, budget)
+    resolve_item(decision.item, budget)
+    budget.save()

@@ -37,6 +37,8 @@ class Settings:
     guards: Sequence[str] = ()
     certify: bool = False
     limit: int | None = None  # answers; None: no limit
+    overlap: int | None = None  # people that one item is asked of; None, here and below: the usual, or what is chosen
+    confidence: float | None = None  # in an item's label, from which on nobody else is asked
     encoder: str = ""  # empty: the kind's usual one, or the one that is chosen already
     encoder_path: str = ""
     head: str = ""  # empty, here and below: the usual one, or the one that is chosen already
@@ -61,6 +63,7 @@ def create_project(owner: User, settings: Settings, *, kind: str, label_names: S
             cleaning=settings.cleaning,
             guards=list(settings.guards),
             certify=settings.certify,
+            **_again(settings, Project()),
             encoder=encoder,
             encoder_path=settings.encoder_path,
             **_training(settings, kind, encoder),
@@ -79,6 +82,14 @@ def _suitable_encoder(kind: str, settings: Settings, now: str = "") -> str:
     if encoder == Project.Encoder.TRANSFORMER:
         pretrained.locate(settings.encoder_path)
     return encoder
+
+
+def _again(settings: Settings, now: Project) -> dict[str, Any]:
+    """How often one item is asked: the fields of a project."""
+    return {
+        "overlap": now.overlap if settings.overlap is None else settings.overlap,
+        "confidence": now.confidence if settings.confidence is None else settings.confidence,
+    }
 
 
 def _training(settings: Settings, kind: str, encoder: str, now: Project | None = None) -> dict[str, Any]:
@@ -115,10 +126,11 @@ def change_settings(project: Project, settings: Settings) -> None:
         project.cleaning, project.guards = settings.cleaning, list(settings.guards)
         project.certify = settings.certify
         project.encoder, project.encoder_path = encoder, settings.encoder_path
-        for name, value in training.items():
+        others = {**_again(settings, project), **training}
+        for name, value in others.items():
             setattr(project, name, value)
         fields = ["name", "guidelines", "strategy", "batch_size", "cleaning", "guards", "certify"]
-        project.save(update_fields=[*fields, "encoder", "encoder_path", *training])
+        project.save(update_fields=[*fields, "encoder", "encoder_path", *others])
 
 
 def add_labels(project: Project, names: Sequence[str]) -> None:

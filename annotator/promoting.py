@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from annotator import budgeting, managing, reviewing
+from annotator import budgeting, issues, managing, reviewing
 from annotator.errors import NotFoundError, RefusedError
 from annotator.models import Item, Label, LabelIssue, Novelty, Project, Round
 
@@ -96,7 +96,7 @@ def offer_again(novelty: Novelty) -> None:
 
 def to_confirm(novelty: Novelty) -> list[LabelIssue]:
     """Of a promoted one: items whose answers wait for a decision, the most typical first, one issue of each."""
-    waiting = reviewing.open_issues(novelty.project).filter(cause=Cause.NOVELTY, expected=novelty.label)
+    waiting = issues.open_issues(novelty.project).filter(cause=Cause.NOVELTY, expected=novelty.label)
     return list({issue.item_id: issue for issue in reversed(waiting)}.values())[::-1] if novelty.label_id else []
 
 

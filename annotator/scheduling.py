@@ -80,8 +80,12 @@ def learner_is_alive() -> bool:
 
 def answers_since_round(project: Project) -> int:
     """Annotations that the latest round has not seen."""
+    return _unseen(project, _budget(project))
+
+
+def _unseen(project: Project, budget: Budget) -> int:
     last = project.rounds.exclude(state=Round.State.FAILED).order_by("-number").first()
-    return _budget(project).sequence - (last.sequence if last else 0)
+    return budget.sequence - (last.sequence if last else 0)
 
 
 def _cause(project: Project) -> str:
@@ -100,19 +104,27 @@ def _cause(project: Project) -> str:
 
 def _news(project: Project, new_label: str | None) -> str:
     """What has come since the last round that is worth another."""
-    waiting = answers_since_round(project)
+    budget = _budget(project)
+    waiting = _unseen(project, budget)
     if waiting >= project.batch_size:
         return f"{waiting} new answers"
     if new_label:
         return f"A label was made: {new_label}"[:200]
-    return "The open questions run low" if waiting > 0 and _runs_low(project) else ""
+    if waiting > 0 and budget.unasked > 0:
+        return "The open questions run low" if _runs_low(project) else ""
+    return "Everything has been asked" if waiting > 0 and _may_ask_again(project) else ""
+
+
+def _may_ask_again(project: Project) -> bool:
+    """Where nothing is left to ask: another person may be asked what is doubtful."""
+    if project.overlap < 2 or project.memberships.count() < 2:
+        return False
+    return not project.queries.filter(state__in=[Query.State.OPEN, Query.State.HELD]).exists()
 
 
 def _runs_low(project: Project) -> bool:
-    """Less than half a batch of the learner's questions left, and still something to choose from."""
-    if _budget(project).unasked == 0:
-        return False
-    left = project.queries.open().exclude(draw__in=[Query.Draw.AUDIT, Query.Draw.CHECK])[: project.batch_size // 2 + 1]
+    """Less than half a batch of the learner's questions left."""
+    left = project.queries.open().chosen_by_rounds()[: project.batch_size // 2 + 1]
     return len(left) <= project.batch_size // 2
 
 

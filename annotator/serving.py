@@ -85,7 +85,8 @@ def hold(query: Query, person: User) -> None:
 
 def reopen(query: Query) -> None:
     """Give the query back to the others; withdraw it where its item got an answer meanwhile."""
-    is_answered = query.draw != Query.Draw.REVIEW and query.item.state == Item.State.ANSWERED
+    again = (Query.Draw.REVIEW, Query.Draw.OPINION, Query.Draw.RECHECK)
+    is_answered = query.draw not in again and query.item.state == Item.State.ANSWERED
     query.state = Query.State.WITHDRAWN if is_answered else Query.State.OPEN
     query.annotator = None
     query.lease = None
@@ -110,7 +111,7 @@ def _take_next(project: Project, person: User, budget: Budget) -> Query | None:
         _next_open(project, person)
         or _next_random(project, person, budget)
         or _next_expired(project, person, budget)
-        or _next_own_check(project, person)
+        or _next_left(project, person)
     )
     if query is not None:
         budgeting.reserve(budget)
@@ -140,13 +141,26 @@ def _checks_for_others(person: User) -> Exists:
     return Exists(Proposal.objects.confirmed().filter(Exists(others), check_query=OuterRef("pk"), annotator=person))
 
 
+def _wanted_of_others(person: User) -> Exists:
+    """Second answers that somebody else, who labels these days, can give better."""
+    theirs = Annotation.objects.filter(
+        project=OuterRef("project"), annotator=OuterRef("wanted"), source=Annotation.Source.ANSWER
+    )
+    return Exists(theirs.exclude(annotator=person).filter(created_at__gte=timezone.now() - LABELS_TOO))
+
+
 def _next_open(project: Project, person: User) -> Query | None:
-    return _first(_waiting(project, person).exclude(Q(draw=Query.Draw.CHECK) & Q(_checks_for_others(person))))
+    waiting = _waiting(project, person).exclude(Q(draw=Query.Draw.CHECK) & Q(_checks_for_others(person)))
+    return _first(waiting.exclude(Q(wanted__isnull=False) & Q(_wanted_of_others(person))))
 
 
-def _next_own_check(project: Project, person: User) -> Query | None:
-    """Where nothing else is left: better checked by who confirmed it than by nobody. The page says so."""
-    return _first(_waiting(project, person).filter(draw=Query.Draw.CHECK))
+def _next_left(project: Project, person: User) -> Query | None:
+    """Where nothing else is left, what is better done by others.
+
+    A label is better checked by who confirmed it than by nobody (the page says so), and a second opinion is better
+    given by anybody than not at all.
+    """
+    return _first(_waiting(project, person).filter(Q(draw=Query.Draw.CHECK) | Q(wanted__isnull=False)))
 
 
 def _waiting(project: Project, person: User) -> QuerySet[Query]:

@@ -155,7 +155,9 @@ def adaptive(crowd: Crowd, confidence: float, most: int, seed: int) -> dict[str,
         found = resolved(crowd, bought)
         probs, count = _spread(crowd, found), np.bincount(crowd.item[bought], minlength=len(crowd.truth))
         told = _told(crowd, found, probs)
-        open_items = overlap.unsettled(told, count, confidence=confidence, most=min(most, MOST)) & (count < has)
+        open_items = overlap.unsettled(told.max(axis=1), count, confidence=confidence, most=min(most, MOST)) & (
+            count < has
+        )
         if not open_items.any() or turns > MOST:
             break
         asked = _asked(crowd, bought, np.flatnonzero(open_items), found, probs)

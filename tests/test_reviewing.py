@@ -1,10 +1,12 @@
 """Label issues: a round proposes, people decide (promise 6)."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 
-from annotator import labeling, reviewing
-from annotator.errors import RefusedError
+from annotator import issues, labeling, reviewing
+from annotator.errors import NothingToUndoError, RefusedError
 from annotator.models import Annotation, Budget, LabelIssue, Project
 from tests import factories
 
@@ -25,12 +27,12 @@ def suspect(project: Project, person: User, expected: str = "banana", quality: f
 
 def test_the_most_suspect_comes_first(project: Project, bob: User) -> None:
     mild, grave = suspect(project, bob, quality=0.3), suspect(project, bob, quality=0.05)
-    assert list(reviewing.open_issues(project)) == [grave, mild]
+    assert list(issues.open_issues(project)) == [grave, mild]
 
 
 def test_issues_of_other_projects_are_not_listed(project: Project, bob: User) -> None:
     suspect(factories.project(name="Other"), bob)
-    assert not reviewing.open_issues(project)
+    assert not issues.open_issues(project)
 
 
 def test_confirmed_label_stands_by_decision(project: Project, alice: User, bob: User) -> None:
@@ -77,9 +79,81 @@ def test_a_free_decision_closes_the_issue_too(project: Project, alice: User, bob
     labeling.revise(issue.item, outcome="label", label=factories.label_of(project, "cherry"), reviewer=alice)
     issue.refresh_from_db()
     assert issue.state == "corrected"
-    assert not reviewing.open_issues(project)
+    assert not issues.open_issues(project)
 
 
 def test_a_decision_costs_no_answer(project: Project, alice: User, bob: User) -> None:
     reviewing.correct(suspect(project, bob), reviewer=alice)
     assert Budget.objects.get(project=project).settled == 1, "only Bob's answer is paid"
+
+
+def test_an_unclear_guideline_leaves_the_label_and_closes_the_issue(project: Project, alice: User, bob: User) -> None:
+    issue = suspect(project, bob)
+    reviewing.call_unclear(issue, reviewer=alice)
+    issue.refresh_from_db()
+    item = project.items.get(pk=issue.item_id)
+    assert (issue.state, issue.decided_by, item.label, item.confidence_source) == (
+        "unclear", alice, issue.given, "votes",
+    )  # fmt: skip
+    assert item.annotations.count() == 1
+    with pytest.raises(RefusedError, match="already closed"):
+        reviewing.confirm(issue, reviewer=alice)
+
+
+@pytest.mark.parametrize("decide", [reviewing.confirm, reviewing.correct, reviewing.call_unclear])
+def test_a_decision_is_taken_back(project: Project, alice: User, bob: User, decide: Any) -> None:
+    issue = suspect(project, bob)
+    decide(issue, reviewer=alice)
+    assert [one.pk for one in reviewing.undo(project, alice)] == [issue.pk]
+    issue.refresh_from_db()
+    item = project.items.get(pk=issue.item_id)
+    assert (issue.state, issue.decided_by, issue.decided_at) == ("open", None, None)
+    assert (item.label, item.confidence_source) == (issue.given, "votes")
+    with pytest.raises(NothingToUndoError):
+        reviewing.undo(project, alice)
+    reviewing.correct(issue, reviewer=alice)
+    item.refresh_from_db()
+    assert item.label == issue.expected
+
+
+def test_only_ones_own_last_decision_is_taken_back(project: Project, alice: User, bob: User) -> None:
+    first, second = suspect(project, bob), suspect(project, bob)
+    reviewing.confirm(first, reviewer=alice)
+    reviewing.confirm(second, reviewer=bob)
+    assert [one.pk for one in reviewing.undo(project, alice)] == [first.pk]
+
+
+def test_many_are_kept_at_once_and_taken_back_at_once(project: Project, alice: User, bob: User) -> None:
+    made = [suspect(project, bob) for _ in range(3)]
+    other = suspect(project, bob)
+    assert reviewing.confirm_many(project, [one.pk for one in made], reviewer=alice) == 3
+    assert [one.pk for one in issues.open_issues(project)] == [other.pk]
+    assert {one.pk for one in reviewing.undo(project, alice)} == {one.pk for one in made}
+    assert issues.open_issues(project).count() == 4
+    assert project.items.filter(confidence_source="review").count() == 0
+
+
+def test_what_came_of_the_flags(project: Project, alice: User, bob: User) -> None:
+    right, wrong, vague = (suspect(project, bob, quality=0.25) for _ in range(3))
+    reviewing.confirm(right, reviewer=alice)
+    reviewing.correct(wrong, reviewer=alice)
+    reviewing.call_unclear(vague, reviewer=alice)
+    found = issues.outcome(project)
+    assert (found.decided, found.wrong, found.unclear, found.precision, found.promised_share) == (2, 1, 1, 0.5, 0.75)
+    low, high = found.interval
+    assert 0 < low < 0.5 < high < 1
+
+
+def test_confused_labels_are_told_with_examples_and_what_nobody_could_tell(
+    project: Project, alice: User, bob: User
+) -> None:
+    issue = suspect(project, bob)
+    reviewing.call_unclear(issue, reviewer=alice)
+    pair = {"first": issue.given_id, "second": issue.expected_id, "disagreements": 3, "suspects": 2}
+    found = project.rounds.get()
+    found.confused = [{**pair, "items": [issue.item_id, 10**9]}, {**pair, "second": None, "items": []}]
+    found.save()
+    first, second = issues.confused(project)
+    assert (first.first, first.second, first.disagreements, first.unclear) == (issue.given, issue.expected, 3, 1)
+    assert [item.pk for item in first.items] == [issue.item_id]
+    assert (second.second, second.unclear) == (None, 0)

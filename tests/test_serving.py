@@ -1,6 +1,7 @@
 """Who holds which query (promises 2 and 3), and what is drawn where no round has chosen."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -190,3 +191,54 @@ def test_claims_cost_the_same_at_any_number_of_items(bob: User) -> None:
             factories.held_query(project, bob)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def second_opinion(project: Project, first: User, **fields: Any) -> Query:
+    """The person has answered an item, and a round wants another opinion on it."""
+    said = factories.answered(project, first)
+    query = factories.open_query(said.item, draw="opinion", standing=said.label, **fields)
+    Item.objects.filter(pk=said.item_id).update(state=Item.State.ANSWERED)
+    return query
+
+
+def test_a_second_opinion_is_asked_of_somebody_else(alice: User, bob: User) -> None:
+    project = factories.project(items=2)
+    query = second_opinion(project, bob)
+    assert factories.held_query(project, bob).pk != query.pk
+    assert factories.held_query(project, alice).pk == query.pk
+    serving.release_held(project, alice)
+    query.refresh_from_db()
+    assert query.state == "open", "it waits for another, though its item is answered"
+
+
+def test_a_second_opinion_is_left_to_who_knows_best_while_there_is_anything_else(alice: User, bob: User) -> None:
+    project = factories.project(items=0, members=("bob", "carol"))
+    carol = factories.user("carol")
+    factories.add_items(project, 4, audit="")
+    factories.answered(project, alice)
+    query = second_opinion(project, bob, wanted=alice)
+    served = factories.held_query(project, carol)
+    assert served.pk != query.pk, "alice labels these days"
+    assert factories.held_query(project, alice).pk == query.pk
+    serving.release_held(project, alice)
+    Annotation.objects.filter(annotator=alice).update(created_at=timezone.now() - timedelta(days=2))
+    serving.release_held(project, carol)
+    assert factories.held_query(project, carol).pk == query.pk, "alice is away"
+
+
+def test_a_second_opinion_is_given_by_anybody_where_nothing_else_is_left(alice: User, bob: User) -> None:
+    project = factories.project(items=0, members=("bob", "carol"))
+    factories.add_items(project, 2, audit="")
+    factories.answered(project, alice)
+    query = second_opinion(project, bob, wanted=alice)
+    assert factories.held_query(project, factories.user("carol")).pk == query.pk
+
+
+def test_who_takes_an_answer_back_takes_its_second_opinion_along(alice: User, bob: User) -> None:
+    project = factories.project(items=2)
+    query = second_opinion(project, bob)
+    back = labeling.undo(project, bob)
+    assert back is not None
+    assert (back.item_id, back.state) == (query.item_id, "held")
+    query.refresh_from_db()
+    assert query.state == "withdrawn"

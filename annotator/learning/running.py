@@ -15,9 +15,22 @@ from alcore.configuration import RoundConfig
 from alcore.inputs import RoundInput
 from alcore.rounds import RoundResult, run_round
 from annotator import certifying, promoting
-from annotator.learning import auditing, costs, encoding, keeping, loading, measuring, noticing, storing, training
+from annotator.learning import (
+    auditing,
+    costs,
+    encoding,
+    keeping,
+    loading,
+    measuring,
+    noticing,
+    opinions,
+    storing,
+    suspecting,
+    training,
+    worth,
+)
 from annotator.learning.keeping import Basis
-from annotator.learning.storing import AttemptLostError, Outcome
+from annotator.learning.storing import AttemptLostError, Outcome, Seen
 from annotator.models import Budget, Project, Round
 from annotator.workers import BOOT
 from models_zoo import device
@@ -69,11 +82,16 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     data = loading.round_input(project, pool, votes, encodings.features, encodings.groups, costs=told)
     head, basis = training.head_of(project), keeping.basis_of(project, pool, encodings)
     data = replace(data, memory=keeping.memory(project, pool) if project.goes_on else None)
-    result = _compute(found, data, head, basis, pulse)
+    result = opinions.recalibrated(project, _compute(found, data, head, basis, pulse))
     computed = time.perf_counter()
     pulse.report("notice", 0.0)
-    noticed = noticing.notice(found, pool, result.resolved, data.features)
-    measured = measuring.measure(project, pool, result, sequence)
+    seen = Seen(
+        noticed=noticing.notice(found, pool, result.resolved, data.features),
+        people=measuring.measure(project, pool, result, sequence),
+        again=opinions.plan(found, pool, votes, result),
+        suspected=suspecting.look(pool, data, result),
+        worth=worth.compare(project, pool, data, result, sequence),
+    )
     began = time.perf_counter()
     pulse.report("store", 0.0)
     auditing.keep_predictions(found, pool, data.audit_item, result.audit_predictions)
@@ -82,7 +100,7 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
         keeping.keep_memory(found, result.training.memory, pool)
     timings = {"load": loaded - started, "encode": encoded - loaded, **result.timings, "notice": began - computed}
     trained = project.head if head.is_trained else ""
-    storing.store(Outcome(found, pool, result, sequence, timings, began, trained, noticed, measured))
+    storing.store(Outcome(found, pool, result, sequence, timings, began, trained, seen))
     keeping.forget_old(project)
     auditing.sharpen(project, pool, votes)
 

@@ -1,7 +1,7 @@
 """Arrays -> rows: what a round found out, stored in pieces and published by one short last transaction."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,21 +14,32 @@ from alcore.people import Person
 from alcore.rounds import RoundResult
 from alcore.training import Training
 from annotator import budgeting, serving
-from annotator.learning import measuring, noticing
+from annotator.learning import measuring, noticing, opinions, resolving, suspecting
 from annotator.learning.loading import Pool
 from annotator.learning.noticing import Noticed
-from annotator.models import AUDIT_SHARE, Annotation, Budget, Item, LabelIssue, Project, Proposal, Query, Round
+from annotator.learning.opinions import Again
+from annotator.learning.suspecting import Suspected
+from annotator.models import AUDIT_SHARE, Budget, Item, Project, Proposal, Query, Round
 
 PIECE = 200  # rows to a write transaction, which stays under 50 ms
 RANK_STEP = 10  # leaves room between ranks for the audit's queries
 AUDIT_EVERY = round(1 / AUDIT_SHARE)
-NOTICEABLE = 0.01  # a change of confidence worth a write
 NAMED = 5  # items that a note names
-CALM = 0.5  # of the doubt that raised an issue: it stays open until the doubt falls below
 
 
 class AttemptLostError(Exception):
     """Another attempt at this round has begun; this one must not store anything (promise 5)."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a round saw beside its result: in the labels, the items and the people."""
+
+    noticed: Noticed = field(default_factory=Noticed)
+    people: tuple[Person, ...] = ()
+    again: Again = field(default_factory=Again)
+    suspected: Suspected = field(default_factory=Suspected)
+    worth: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,7 @@ class Outcome:
     timings: dict[str, float]
     began: float  # time.perf_counter() when storing began
     head: str = ""  # that was trained; empty where there was no model
-    noticed: Noticed = field(default_factory=Noticed)
-    people: tuple[Person, ...] = ()
+    seen: Seen = field(default_factory=Seen)
 
 
 def store(outcome: Outcome) -> None:
@@ -53,10 +63,11 @@ def store(outcome: Outcome) -> None:
     with transaction.atomic():
         budget = budgeting.locked(outcome.round.project_id)
         found = _still_ours(outcome.round)
-        issues = _store_issues(outcome)
+        issues = suspecting.store(found, outcome.seen.suspected)
         made = _store_queries(outcome, budget)
-        noticing.store(found, outcome.noticed)
-        measuring.store(found, outcome.people, outcome.pool)
+        opinions.store(found, outcome.seen.again, chosen=made, step=RANK_STEP)
+        noticing.store(found, outcome.seen.noticed)
+        measuring.store(found, outcome.seen.people, outcome.pool)
         budget.save()
         _publish(found, outcome, issues=issues, made=made)
     _withdraw_proposals(outcome.round)
@@ -81,9 +92,10 @@ def _publish(found: Round, outcome: Outcome, *, issues: int, made: int) -> None:
     found.labels_used = result.labels_used
     found.issues_found = issues
     found.downweighted = result.downweighted
+    found.confused, found.worth = list(outcome.seen.suspected.confused), outcome.seen.worth
     found.calibration_error = result.oof_calibration_error
     found.queries_made = made
-    found.notes = [*result.notes, *_unlearned(outcome), *outcome.noticed.notes]
+    found.notes = [*result.notes, *_unlearned(outcome), *outcome.seen.again.notes, *outcome.seen.noticed.notes]
     found.finished_at = timezone.now()
     found.save()
 
@@ -174,81 +186,17 @@ def _interleave_audit(project: Project, budget: Budget, chosen: int) -> None:
             return
 
 
-def _store_issues(outcome: Outcome) -> int:
-    """Raise this round's label issues and dismiss open ones that look right now; returns how many are new.
-
-    What a new label has brought back waits for people, whatever a round thinks of it.
-    """
-    found = _suspects(outcome)
-    past = LabelIssue.objects.filter(pk__in=_past(outcome, found))
-    past.update(state=LabelIssue.State.DISMISSED, decided_at=timezone.now())
-    decided = LabelIssue.objects.filter(annotation_id__in=found).exclude(state=LabelIssue.State.DISMISSED)
-    known = set(decided.values_list("annotation_id", flat=True))
-    new = [issue for annotation, issue in found.items() if annotation not in known]
-    LabelIssue.objects.bulk_create(new)
-    return len(new)
-
-
-def _past(outcome: Outcome, found: Collection[int]) -> list[int]:
-    """Open issues that no model raises now or doubts half as much as when they were raised, so that the queue is calm.
-
-    A round whose model is not good enough to say anything dismisses none.
-    """
-    result, project = outcome.result, outcome.round.project
-    if result.prior is None:
-        return []
-    ids = outcome.pool.ids[result.resolved.items].tolist()
-    wrong = dict(zip(ids, (1 - result.resolved.confidence).tolist(), strict=True))
-    still = project.issues.filter(state=LabelIssue.State.OPEN, cause=LabelIssue.Cause.MODEL)
-    still = still.exclude(annotation_id__in=found)
-    return [one.pk for one in still if wrong.get(one.item_id, 0.0) < CALM * (1 - (one.quality or 0.0))]
-
-
-def _suspects(outcome: Outcome) -> dict[int, LabelIssue]:
-    """Annotation id -> issue, for the current annotations that say what their issue suspects."""
-    pool, project = outcome.pool, outcome.round.project
-    by_item = {int(pool.ids[issue.item]): issue for issue in outcome.result.issues}
-    said = Annotation.objects.current().filter(project=project, item_id__in=list(by_item))
-    found = {}
-    for annotation in said.exclude(outcome=Annotation.Outcome.SKIPPED):
-        issue = by_item[annotation.item_id]
-        if annotation.label_id == pool.label_id(issue.given):
-            found[annotation.pk] = LabelIssue(
-                project=project,
-                item_id=annotation.item_id,
-                annotation=annotation,
-                round=outcome.round,
-                given_id=pool.label_id(issue.given),
-                expected_id=pool.label_id(issue.expected),
-                quality=float(issue.quality),
-            )
-    return found
-
-
 def _store_confidences(outcome: Outcome) -> None:
-    """The model's view of each resolved label, in pieces; a review's decision keeps its own confidence."""
-    resolved = outcome.result.resolved
-    ids = outcome.pool.ids[resolved.items].tolist()
-    rows = list(zip(ids, resolved.labels.tolist(), resolved.confidence.tolist(), strict=True))
-    for start in range(0, len(rows), PIECE):
-        _update_confidences(outcome, {item: seen for item, *seen in rows[start : start + PIECE]})
+    """Each item's label and how sure it is, in pieces."""
+    for piece in resolving.pieces(outcome.pool, outcome.result):
+        _settle(outcome, piece)
 
 
-def _update_confidences(outcome: Outcome, seen: dict[int, list[Any]]) -> None:
+def _settle(outcome: Outcome, piece: dict[int, tuple[int | None, float]]) -> None:
+    by_model = outcome.result.informed is not None
     with transaction.atomic():
         _still_ours(outcome.round)
-        Item.objects.bulk_update(_changed(outcome.pool, seen), ["confidence", "confidence_source"])
-
-
-def _changed(pool: Pool, seen: dict[int, list[Any]]) -> list[Item]:
-    changed = []
-    for item in Item.objects.filter(id__in=list(seen), confidence_source__in=["votes", "model"]):
-        label, confidence = seen[item.pk]
-        same = item.label_id == pool.label_id(label)
-        if same and abs((item.confidence or 0) - confidence) > NOTICEABLE:
-            item.confidence, item.confidence_source = confidence, "model"
-            changed.append(item)
-    return changed
+        resolving.store(outcome.round, piece, sequence=outcome.sequence, by_model=by_model)
 
 
 def _store_proposals(outcome: Outcome) -> None:

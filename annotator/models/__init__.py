@@ -1,7 +1,8 @@
 """The data model, by subject; import the classes from here."""
 
-from annotator.models.annotations import Annotation, LabelIssue, Query
+from annotator.models.annotations import Annotation, Query
 from annotator.models.budgets import Budget
+from annotator.models.issues import LabelIssue
 from annotator.models.items import FOLDS, Import, Item, Vector
 from annotator.models.novelties import Novelty
 from annotator.models.people import Quality

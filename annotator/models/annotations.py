@@ -1,4 +1,4 @@
-"""Queries, annotations and label issues."""
+"""Queries and annotations."""
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,10 @@ class QueryQuerySet(models.QuerySet["Query"]):
 
     def chosen_by_rounds(self) -> "QueryQuerySet":
         return self.filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM, Query.Draw.SAMPLED])
+
+    def asking_again(self) -> "QueryQuerySet":
+        """Of items that somebody has answered already, for another person."""
+        return self.filter(draw__in=[Query.Draw.OPINION, Query.Draw.RECHECK])
 
     def answered(self) -> "QueryQuerySet":
         return self.filter(state=Query.State.ANSWERED)
@@ -37,6 +41,8 @@ class Query(models.Model):
         SAMPLED = "sampled", "Drawn by its score"
         AUDIT = "audit", "Drawn for the audit"
         REVIEW = "review", "Sent back for review"
+        OPINION = "opinion", "Asked again, of somebody else"
+        RECHECK = "recheck", "Drawn at random to be asked twice"
         CHECK = "check", "Drawn to check labels confirmed in bulk"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queries")
@@ -54,6 +60,12 @@ class Query(models.Model):
     annotator = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="queries"
     )
+    # whose opinion tells most of it; others get it where that person is away, or where nothing else is left
+    wanted = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # of an item that is asked again: the label it had, null for out of scope; beside it, `score` is how sure that was
+    standing = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     lease = models.UUIDField(null=True, blank=True, unique=True)
     held_until = models.DateTimeField(null=True, blank=True)
     shown_at = models.DateTimeField(null=True, blank=True)
@@ -163,46 +175,3 @@ class Annotation(models.Model):
     def says(self) -> str:
         """What the person said, in words."""
         return self.label.name if self.label is not None else self.get_outcome_display()
-
-
-class LabelIssue(models.Model):
-    """An annotation that looks wrong; people decide."""
-
-    class State(models.TextChoices):
-        OPEN = "open", "Open"
-        CONFIRMED = "confirmed", "Given label confirmed"
-        CORRECTED = "corrected", "Corrected"
-        DISMISSED = "dismissed", "No longer suspected"
-
-    class Cause(models.TextChoices):
-        MODEL = "model", "The model finds it hard to believe"
-        NOVELTY = "novelty", "A new label was made of answers like it"
-        NEW_LABEL = "new_label", "It was answered before there was a new label"
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="issues")
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="issues")
-    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="issues")
-    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="issues")
-    # null stands for out of scope
-    given = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    expected = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    cause = models.CharField(max_length=10, choices=Cause.choices, default=Cause.MODEL)
-    # probability that the given label is right, by votes and judges; low is suspect. Null where no model has doubted it
-    quality = models.FloatField(null=True, blank=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    decided_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["annotation"], condition=models.Q(state="open"), name="issue_one_open_per_annotation"
-            )
-        ]
-        indexes = [models.Index(fields=["project", "state", "quality"], name="issue_worst_first")]
-
-    def __str__(self) -> str:
-        return f"issue {self.pk} of item {self.item_id}"

@@ -64,7 +64,9 @@ class Item(models.Model):
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.NONE, blank=True)
     label = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="items")
     confidence = models.FloatField(null=True, blank=True)
-    confidence_source = models.CharField(max_length=10, blank=True)  # "votes", "model", "review" or "certified"
+    confidence_source = models.CharField(
+        max_length=10, blank=True
+    )  # "votes", "model", "consensus", "review" or "certified"
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ItemQuerySet.as_manager()

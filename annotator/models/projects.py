@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.text import slugify
 
-from alcore import schemes
+from alcore import asking_again, schemes
 from annotator.errors import InvalidInputError
 
 AUDIT_SHARE = 0.2  # of the questions asked, while the audit has items left
@@ -72,6 +72,9 @@ class Project(models.Model):
     batch_size = models.PositiveIntegerField(default=20)
     random_share = models.FloatField(default=0.1)
     cleaning = models.BooleanField(default=True)
+    overlap = models.PositiveSmallIntegerField(default=3)  # people that one item is asked of, at most
+    confidence = models.FloatField(default=0.9)  # in an item's label, from which on nobody else is asked
+    review_share = models.FloatField(default=asking_again.START)  # of a batch that asks again; rounds adapt it
     guards = models.JSONField(default=list, blank=True)  # keys of alcore.catalog.GUARDS
     certify = models.BooleanField(default=False)  # offer what the model is sure of to be confirmed in bulk
     encoder = models.CharField(max_length=12, choices=Encoder.choices)
@@ -92,6 +95,10 @@ class Project(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(batch_size__gte=1), name="project_batch_at_least_one"),
+            models.CheckConstraint(condition=models.Q(overlap__gte=1), name="project_overlap_at_least_one"),
+            models.CheckConstraint(
+                condition=models.Q(confidence__gt=0) & models.Q(confidence__lte=1), name="project_confidence"
+            ),
             models.CheckConstraint(
                 condition=models.Q(random_share__gte=0) & models.Q(random_share__lte=1),
                 name="project_random_share",

@@ -40,6 +40,11 @@ class Round(models.Model):
     downweighted = models.PositiveIntegerField(default=0)
     calibration_error = models.FloatField(null=True, blank=True)  # expected, out of fold, on what trained
     queries_made = models.PositiveIntegerField(default=0)
+    # labels that are taken for each other: [{"first": label id or null, "second": ..., "disagreements": n,
+    # "suspects": n, "items": [ids]}]; null stands for out of scope
+    confused = models.JSONField(default=list)
+    # on the audit, a model of the labels as first given and one of those that stand now: annotator.learning.worth.Worth
+    worth = models.JSONField(default=dict)
     # the reporting half of the audit; sharpened by later answers
     audit_answered = models.PositiveIntegerField(default=0)
     accuracy = models.FloatField(null=True, blank=True)

@@ -16,8 +16,9 @@ from annotator.progress import consequences
 from annotator.views.requests import PersonRequest, signed_in
 
 FIELDS = (
-    "name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "certify", "encoder",
-    "encoder_path", "head", "posterior", "balance_training", "training", "replay", "semi_supervised",
+    "name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "certify", "overlap",
+    "confidence", "encoder", "encoder_path", "head", "posterior", "balance_training", "training", "replay",
+    "semi_supervised",
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def test_it_is_the_same_again_and_refuses_what_does_not_fit() -> None:
     resolved, probs, _ = answered(0, wrong=0.1)
     first, second = (doubt.weigh(resolved, probs, seed=3) for _ in range(2))
     assert (first.wrong == second.wrong).all()
-    assert first.posterior.shape == probs.shape
+    assert first.informed.posterior.shape == probs.shape
     with pytest.raises(ValueError, match="judged"):
         doubt.weigh(resolved, probs[1:], seed=0)
     empty = np.zeros(0, dtype=np.int64)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
-from alcore.evidence import catalog, dynamics, judges, scores
+from alcore.evidence import catalog, dynamics, judges, nearest, scores
 
 JUDGES = (judges.neighbors, judges.trees, judges.logistic)
 
@@ -172,3 +172,15 @@ def test_dynamics_refuse_what_does_not_fit() -> None:
         dynamics.el2n(np.zeros((1, 3, 3), dtype=np.float32), labels)
     with pytest.raises(ValueError, match="named"):
         dynamics.forgetting(np.zeros(3, dtype=bool))
+
+
+def test_the_nearest_with_a_label_stand_beside_an_item_and_never_itself() -> None:
+    angle = np.array([0.0, 0.1, 0.2, 0.9, 1.0, 0.05])
+    features = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    trusted = np.array([True, True, True, True, True, False])
+    asked = np.array([0, 0, 5])
+    found = nearest.of_label(features, labels, trusted, asked, np.array([0, 1, 2]), count=2)
+    assert found.tolist() == [[1, 2], [3, 4], [-1, -1]], "no suspect as an example, nothing where there is no label"
+    with pytest.raises(ValueError, match="wanted"):
+        nearest.of_label(features, labels, trusted, asked, np.array([0]), count=2)

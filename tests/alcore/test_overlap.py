@@ -13,8 +13,7 @@ def table(right: float, classes: int = 3) -> np.ndarray:
 
 
 def test_unsure_items_are_asked_again_until_they_have_enough_votes() -> None:
-    posterior = np.array([[0.95, 0.05], [0.8, 0.2], [0.6, 0.4], [0.5, 0.5]], dtype=np.float32)
-    found = unsettled(posterior, np.array([1, 1, 3, 2]), confidence=0.9, most=3)
+    found = unsettled(np.array([0.95, 0.8, 0.6, 0.5], dtype=np.float32), np.array([1, 1, 3, 2]), confidence=0.9, most=3)
     assert found.tolist() == [False, True, False, True]
 
 
@@ -55,10 +54,10 @@ def test_certainty_becomes_what_it_was_seen_to_be() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     half = np.full((2, 2), 0.5, dtype=np.float32)
     with pytest.raises(ValueError, match="votes"):
-        unsettled(half, np.ones(3), confidence=0.9, most=3)
+        unsettled(half[0], np.ones(3), confidence=0.9, most=3)
     with pytest.raises(ValueError, match="confidence"):
-        unsettled(half, np.ones(2), confidence=1.5, most=3)
+        unsettled(half[0], np.ones(2), confidence=1.5, most=3)
     with pytest.raises(ValueError, match="confusions"):
         expected_gain(half, np.ones((1, 3, 3), dtype=np.float32))
-    with pytest.raises(ValueError, match="right"):
+    with pytest.raises(ValueError, match="agreed"):
         recalibrated(half, np.ones(2, dtype=np.float32), np.ones(3, dtype=bool))

@@ -37,6 +37,8 @@ PAGES = {
     "issues of a new label": ("/projects/odd-rows/issues/", "alice"),
     "issues": ("/projects/fruit/issues/", "alice"),
     "no issues": ("/projects/rows/issues/", "alice"),
+    "confused labels": ("/projects/fruit/issues/pairs/", "alice"),
+    "nothing confused": ("/projects/rows/issues/pairs/", "alice"),
     "a person": ("/projects/fruit/people/{bob}/", "alice"),
     "oneself": ("/projects/fruit/people/{bob}/", "bob"),
     "a person of whom nothing is known": ("/projects/fruit/people/{alice}/", "alice"),
@@ -59,7 +61,13 @@ def world(transactional_db: None) -> dict[str, object]:
     figures = {"audit_answered": 40, "accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95}
     factories.finished_round(project, **figures, notes=["A note."])
     factories.finished_round(project, 2, state="running", step="train", progress=0.5, **figures)
-    factories.issue(said, "banana")
+    doubt = factories.issue(said, "banana")
+    pair = {"first": doubt.given_id, "second": doubt.expected_id, "disagreements": 2, "suspects": 1}
+    doubt.round.confused = [{**pair, "items": [doubt.item_id]}]
+    doubt.round.save()
+    near = fruit.items.exclude(pk=doubt.item_id).values_list("pk", flat=True)[:3]
+    doubt.neighbors = {"given": list(near), "expected": []}
+    doubt.save()
     factories.quality(project, bob, changed=True, latest=0.5, before=0.9)
     token = managing.invite(project, by=alice).token
     managing.create_token(project, "nightly", by=alice)

@@ -16,13 +16,24 @@ def test_label_issues_are_decided_by_key(visit: Visit, alice: User, bob: User) -
         factories.issue(factories.answered(project, bob, "apple"), "banana", quality=quality)
     page = visit(f"/projects/{project.slug}/issues/", alice)
     page.keyboard.press("2")
-    expect(page.locator(".note")).to_have_text("Corrected to: banana.")
+    expect(page.locator(".note")).to_have_text("Corrected to: banana. Said before: bob: apple.")
     page.keyboard.press("ArrowRight")
     expect(page.locator("tr[aria-current]")).to_contain_text("30.0 %")
     page.keyboard.press("k")
-    expect(page.locator(".note")).to_have_text("Kept: apple.")
+    expect(page.locator(".note")).to_have_text("Kept: apple. Said before: bob: apple.")
     states = list(LabelIssue.objects.order_by("quality").values_list("state", flat=True))
     assert states == ["corrected", "open", "confirmed"]
+    page.keyboard.press("u")
+    expect(page.locator(".note")).to_have_text("Taken back.")
+    expect(page.locator("tr[aria-current]")).to_contain_text("30.0 %")
+    page.keyboard.press("g")
+    expect(page.locator(".note")).to_contain_text("the guideline is unclear here")
+    states = list(LabelIssue.objects.order_by("quality").values_list("state", flat=True))
+    assert states == ["corrected", "open", "unclear"]
+    page.get_by_label("Keep the label of").check()
+    page.get_by_role("button", name="Keep the given labels").click()
+    expect(page.locator(".note")).to_have_text("Kept: 1 given labels.")
+    expect(page.get_by_role("heading", name="No open issues")).to_be_visible()
 
 
 def test_labels_are_downloaded(visit: Visit, alice: User, bob: User) -> None:

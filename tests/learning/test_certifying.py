@@ -80,10 +80,10 @@ def test_a_round_after_too_many_wrong_checks_offers_nothing_and_says_why(monkeyp
     monkeypatch.setattr(certifying, "figures", lambda _: certifying.Figures(100, 40, 36, 0.763, 0.972))
     found = next_round(project)
     assert not found.proposals.exists()
-    assert found.notes[-1] == (
+    assert (
         "No labels are offered to be confirmed in bulk: of 40 that were asked again 36 were right, surely less than "
         "99 %."
-    )
+    ) in found.notes
 
 
 def test_a_project_with_few_answers_is_told_how_many_it_takes() -> None:
@@ -109,7 +109,7 @@ def test_an_attempt_that_died_leaves_nothing_behind_and_a_late_corpse_adds_and_t
     factories.proposals(project, "banana", 2, number=found.number)
     before = sorted(found.proposals.values_list("pk", "state"))
     assert {state for _, state in before} == {"confirmed", "declined", "open"}
-    for late in (storing._store_proposals, lambda given: storing._update_confidences(given, {})):
+    for late in (storing._store_proposals, lambda given: storing._settle(given, {})):
         with pytest.raises(AttemptLostError):
             late(outcome)
     assert sorted(found.proposals.values_list("pk", "state")) == before
@@ -126,7 +126,7 @@ def an_outcome(project: Project, found: Round, *, items: list[int]) -> storing.O
     certified = Certified(
         Gate(0.9, 0.991, 400, 400), np.array(items), np.zeros(len(items), dtype=np.int64), np.full(len(items), 0.95)
     )
-    result: Any = type("Result", (), {"certified": certified})()
+    result: Any = type("Result", (), {"certified": certified, "informed": None})()
     return storing.Outcome(found, loading.load_pool(project), result, 0, {}, 0.0)
 
 

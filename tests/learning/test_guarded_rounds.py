@@ -46,9 +46,10 @@ def run(project: Project) -> Round:
 
 def test_a_round_names_what_was_never_learned() -> None:
     project = digits_project("unlearnable")
-    notes = " ".join(run(project).notes)
-    assert "as if they could not be learned" in notes
-    named = notes.split("Never learned: ")[1].removesuffix(", ...").split(", ")
+    notes = run(project).notes
+    assert "as if they could not be learned" in " ".join(notes)
+    told = next(note for note in notes if note.startswith("Never learned: "))
+    named = told.removeprefix("Never learned: ").removesuffix(", ...").split(", ")
     assert 1 <= len(named) <= 5
     assert project.items.filter(key__in=named).count() == len(named)
     assert Annotation.objects.filter(item__key__in=named).count() == len(named)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from sklearn.datasets import load_digits
 
 from annotator import labeling, promoting, reviewing, scheduling
-from annotator.learning import loading, noticing, running, storing
+from annotator.learning import loading, noticing, running, storing, suspecting
 from annotator.learning.noticing import Noticed
 from annotator.learning.storing import AttemptLostError
 from annotator.models import Annotation, Item, LabelIssue, Novelty, Project, Round
@@ -223,13 +223,9 @@ def test_issues_that_a_new_label_raised_outlive_rounds_but_those_of_the_model_do
     offer = factories.novelty(project, bob, 3)
     doubted = factories.issue(factories.answered(project, bob, "apple"), "banana")
     promoting.promote(offer, "quince", by=factories.user("alice"))
-    outcome: Any = type("Outcome", (), {})()
-    outcome.pool, outcome.round = loading.load_pool(project), offer.round
-    place = outcome.pool.index_of(np.array([doubted.item_id]))
-    for prior, confidence, state in ((None, 0.9, "open"), (place, 0.5, "open"), (place, 0.6, "dismissed")):
-        resolved = type("Resolved", (), {"items": place, "confidence": np.array([confidence])})()
-        outcome.result = type("Result", (), {"issues": (), "prior": prior, "resolved": resolved})()
-        assert storing._store_issues(outcome) == 0
+    for wrong, state in ((None, "open"), (0.5, "open"), (0.4, "dismissed")):
+        seen = None if wrong is None else {doubted.item_id: wrong}
+        assert suspecting.store(offer.round, suspecting.Suspected(wrong=seen)) == 0
         doubted.refresh_from_db()
         assert doubted.state == state, "it was raised at .9, and stays open until the doubt is half of that"
     assert LabelIssue.objects.filter(cause="novelty", state="open").count() == 3

@@ -17,7 +17,7 @@ from tests import factories
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 pytestmark = pytest.mark.django_db
-SHOWN, SENT = 11, 31  # queries of the label page and of an answer, savepoints included
+SHOWN, SENT = 11, 30  # queries of the label page and of an answer, savepoints included
 
 
 def hidden(html: str, name: str) -> str:

@@ -276,3 +276,53 @@ def test_labels_are_downloaded(as_alice: Client, bob: User) -> None:
         body = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
         assert "attachment" in answer["Content-Disposition"]
         assert b"cherry" in body
+
+
+def test_a_review_is_blind_until_it_is_decided_and_can_be_undone(as_alice: Client, bob: User) -> None:
+    project, issue = suspect(bob)
+    assert "bob" not in as_alice.get(at("issues", project)).content.decode(), "who said it sways nobody"
+    html = as_alice.post(at("issue-decide", project, issue.pk), {"decision": "correct"}, **HTMX).content.decode()
+    assert "Said before: bob: apple." in html
+    assert "100 %" in html, "the precision of the flags so far"
+    html = as_alice.post(at("issues-undo", project), **HTMX).content.decode()
+    assert "Taken back." in html
+    assert at("issue-decide", project, issue.pk) in html
+    html = as_alice.post(at("issues-undo", project), **HTMX).content.decode()
+    assert "no decision of yours" in html
+
+
+def test_an_issue_may_be_out_of_scope_or_unclear(as_alice: Client, bob: User) -> None:
+    project, issue = suspect(bob)
+    other = factories.issue(factories.answered(project, bob, "apple"), "cherry", quality=0.2)
+    as_alice.post(at("issue-decide", project, issue.pk), {"decision": "out_of_scope"}, **HTMX)
+    assert Item.objects.get(pk=issue.item_id).outcome == "out_of_scope"
+    html = as_alice.post(at("issue-decide", project, other.pk), {"decision": "unclear"}, **HTMX).content.decode()
+    assert "the guideline is unclear here" in html
+
+
+def test_obvious_false_alarms_are_kept_at_once(as_alice: Client, bob: User) -> None:
+    project, issue = suspect(bob)
+    answer = as_alice.post(at("issues-keep", project), {"keep": [issue.pk, "x"]}, **HTMX)
+    assert "Kept: 1 given labels." in answer.content.decode()
+    assert as_alice.post(at("issues-keep", project), {"keep": ["x"]}).status_code == 422
+
+
+def test_neighbors_of_both_labels_stand_beside_an_issue(as_alice: Client, bob: User) -> None:
+    project, issue = suspect(bob)
+    near = project.items.exclude(pk=issue.item_id)[:2]
+    issue.neighbors = {"given": [near[0].pk, 10**9], "expected": [near[1].pk]}
+    issue.save()
+    html = as_alice.get(at("issues", project)).content.decode()
+    assert at("item", project, near[0].pk) in html
+    assert at("item", project, near[1].pk) in html
+
+
+def test_confused_labels_have_a_page(as_alice: Client, bob: User) -> None:
+    project, issue = suspect(bob)
+    assert "Nothing is confused so far" in as_alice.get(at("issue-pairs", project)).content.decode()
+    pair = {"first": issue.given_id, "second": None, "disagreements": 31, "suspects": 1, "items": [issue.item_id]}
+    project.rounds.update(confused=[pair])
+    html = as_alice.get(at("issue-pairs", project)).content.decode()
+    assert "31 disagreements" in html
+    assert "1 answer that looks like the other" in html
+    assert at("item", project, issue.item_id) in html

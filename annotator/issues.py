@@ -1,0 +1,120 @@
+"""What is known of label issues: the open ones, what stands beside each, what came of them, what is confused."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from alcore.intervals import wilson
+from annotator.models import Annotation, Item, Label, LabelIssue, Novelty, Project, Round
+
+State = LabelIssue.State
+
+
+def open_issues(project: Project) -> QuerySet[LabelIssue]:
+    """Open issues: what a new label has brought back first, then the most suspect."""
+    return (
+        LabelIssue.objects.filter(project=project, state=State.OPEN)
+        .select_related("item", "given", "expected", "annotation__annotator", "round")
+        .order_by(F("quality").asc(nulls_first=True), "id")
+    )
+
+
+def made_since(issue: LabelIssue) -> QuerySet[Label]:
+    """Labels that were made of what looked alike since this answer was given, beside the one that it is asked about."""
+    made = issue.project.novelties.filter(decided_at__gte=issue.annotation.created_at, state=Novelty.State.PROMOTED)
+    return issue.project.labels.filter(pk__in=made.values("label")).exclude(pk__in=[issue.given_id, issue.expected_id])
+
+
+def said_of(issue: LabelIssue) -> list[str]:
+    """Who said what of the item before any review: shown once it is decided, so that it sways nobody."""
+    said = (
+        issue.item.annotations.current().exclude(source=Annotation.Source.REVIEW).select_related("annotator", "label")
+    )
+    return [f"{one.annotator.username}: {one.says}" for one in said.order_by("sequence")]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The nearest items that carry each of an issue's two labels."""
+
+    given: list[Item]
+    expected: list[Item]
+
+
+def beside(issue: LabelIssue) -> Beside:
+    known = issue.project.items.in_bulk([pk for items in issue.neighbors.values() for pk in items])
+    given, expected = (
+        [known[pk] for pk in issue.neighbors.get(name, []) if pk in known] for name in ("given", "expected")
+    )
+    return Beside(given, expected)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the issues so far. wrong: of the model's flags that a person decided, so many were wrong labels."""
+
+    decided: int
+    wrong: int
+    unclear: int
+    promised: float  # of those decided, so many should have been wrong by what the flags said
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.wrong, self.decided)
+
+    @property
+    def promised_share(self) -> float:
+        return self.promised / self.decided
+
+    @property
+    def precision(self) -> float:
+        return self.wrong / self.decided
+
+
+def outcome(project: Project) -> Outcome:
+    """Of issues that a model raised; one query, counted by an index."""
+    flags = LabelIssue.objects.filter(project=project, cause=LabelIssue.Cause.MODEL)
+    closed = Q(state__in=[State.CONFIRMED, State.CORRECTED])
+    counted = flags.aggregate(
+        decided=Count("id", filter=closed),
+        wrong=Count("id", filter=Q(state=State.CORRECTED)),
+        unclear=Count("id", filter=Q(state=State.UNCLEAR)),
+        promised=Sum(1 - F("quality"), filter=closed),
+    )
+    return Outcome(**{**counted, "promised": counted["promised"] or 0.0})
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Two labels taken for each other; None stands for out of scope. unclear: so many reviews could not tell."""
+
+    first: Label | None
+    second: Label | None
+    disagreements: int
+    suspects: int
+    unclear: int
+    items: list[Item]
+
+
+def confused(project: Project) -> list[ConfusedPair]:
+    """As the last finished round found them, the most cases first, with what reviews could not tell."""
+    last = project.rounds.filter(state=Round.State.DONE).order_by("-number").first()
+    rows = last.confused if last else []
+    labels: dict[int | None, Label | None] = {label.pk: label for label in project.labels.all()}
+    labels[None] = None
+    items = project.items.in_bulk([pk for row in rows for pk in row["items"]])
+    vague = LabelIssue.objects.filter(project=project, state=State.UNCLEAR).values_list("given_id", "expected_id")
+    unclear = Counter(frozenset(pair) for pair in vague)
+    return [
+        ConfusedPair(
+            first=labels[row["first"]],
+            second=labels[row["second"]],
+            disagreements=row["disagreements"],
+            suspects=row["suspects"],
+            unclear=unclear[frozenset((row["first"], row["second"]))],
+            items=[items[pk] for pk in row["items"] if pk in items],
+        )
+        for row in rows
+        if row["first"] in labels and row["second"] in labels
+    ]

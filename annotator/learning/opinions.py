@@ -1,0 +1,279 @@
+"""Second answers: which items are asked again and of whom, and what such answers have shown so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import numpy as np
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from alcore import asking_again, overlap
+from alcore.consensus import RIGHT
+from alcore.rounds import RoundResult
+from annotator.learning.loading import Floats, Ints, Pool, Votes
+from annotator.models import Annotation, Budget, Item, Project, Query, Round
+
+RECHECKED = 0.04  # of all answers: second ones to items drawn at random (2 to 5 %: Goh et al. 2022 audit as much)
+LABELS_NOW = timedelta(days=1)  # since the last answer of somebody who is asked
+PACE_OF = 200  # latest answers whose median is the cost of one
+LOOKED_AT = 10_000  # least sure items among which those to be asked again are sought
+Outcome = Annotation.Outcome
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An item to be asked again: its label now, how sure that is (None where no model has a say), of whom and why."""
+
+    item: int  # primary key
+    standing: int | None
+    sure: float | None
+    wanted: int | None
+    draw: Query.Draw
+    reason: str
+    gain: float | None = None
+    pool_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a round found to be asked again; share: of the batch; notes: for the round's row."""
+
+    asked: tuple[Asked, ...] = ()
+    share: float = asking_again.START
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _People:
+    """Whom to ask: ids (people,), and the seconds that an answer of theirs takes (people,)."""
+
+    ids: Ints
+    seconds: Floats
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What there is to choose from. seen: item -> who has answered or skipped it."""
+
+    round: Round
+    pool: Pool
+    votes: Votes
+    result: RoundResult
+    seen: dict[int, set[int]]
+
+    @property
+    def decided(self) -> Ints:
+        """Items, as places in the pool, that a review has decided."""
+        return self.votes.item[self.votes.review]
+
+
+@dataclass(frozen=True)
+class Rechecks:
+    """Answers to items drawn at random to be asked twice. sure, agreed, trust: (answers,)."""
+
+    sure: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    agreed: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    trust: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+
+
+def recalibrated(project: Project, result: RoundResult) -> RoundResult:
+    """The result with what votes and models say together made as sure as second answers have shown it to be right."""
+    if result.informed is None:
+        return result
+    seen = rechecks(project)
+    posterior, temperature = overlap.recalibrated(result.informed.posterior, seen.sure, seen.agreed, seen.trust)
+    rows = np.arange(len(posterior))
+    informed = replace(
+        result.informed, posterior=posterior, confidence=posterior[rows, result.informed.labels].astype(np.float32)
+    )
+    notes = result.notes
+    if len(seen.sure) >= asking_again.FEWEST and not 0.8 < temperature < 1.25:
+        how = "less" if temperature > 1 else "more"
+        notes = (*notes, f"Labels are called {how} sure than votes and model say: {_told(seen)}")
+    return replace(result, informed=informed, notes=notes)
+
+
+def _told(seen: Rechecks) -> str:
+    return f"{int(seen.agreed.sum())} of {len(seen.agreed)} second answers agreed, {seen.sure.mean():.0%} was expected."
+
+
+def rechecks(project: Project) -> Rechecks:
+    """Of items that a model had a say in, with how far the person who answered second is to be trusted."""
+    trusted = dict(project.qualities.values_list("annotator_id", "value"))
+    said = (
+        Annotation.objects.current()
+        .filter(project=project, query__draw=Query.Draw.RECHECK, query__score__isnull=False)
+        .exclude(outcome=Outcome.SKIPPED)
+        .filter(late=False)
+    )
+    rows = list(said.values_list("query__score", "query__standing_id", "label_id", "annotator_id"))
+    if not rows:
+        return Rechecks()
+    return Rechecks(
+        np.array([sure for sure, *_ in rows], dtype=np.float32),
+        np.array([standing == label for _, standing, label, _ in rows], dtype=bool),
+        np.array([trusted.get(person, RIGHT) for *_, person in rows], dtype=np.float32),
+    )
+
+
+def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult) -> Again:
+    """Look for what is worth another opinion, and draw what is asked twice; nothing is written.
+
+    Nothing without a second person, or where the project asks every item of one person.
+    """
+    project = found.project
+    share = _share(project)
+    members = list(project.memberships.values_list("user_id", flat=True))
+    if project.overlap < 2 or len(members) < 2:
+        return Again(share=share)
+    known = _Known(found, pool, votes, result, _seen(project))
+    opinions = _opinions(known, _people(project, members), share)
+    asked = {one.item for one in opinions}
+    drawn = [one for one in _drawn(known, len(members)) if one.item not in asked]
+    notes = []
+    if opinions:
+        notes.append(f"{len(opinions)} answers are asked again of somebody else, up to {share:.0%} of the batch.")
+    return Again((*opinions, *drawn), share, tuple(notes))
+
+
+def _share(project: Project) -> float:
+    """Of the batch: more where second opinions often changed a label lately, less where they seldom did."""
+    answered = project.queries.answered().filter(draw=Query.Draw.OPINION).order_by("-id")[: asking_again.LATEST]
+    rows = list(answered.values_list("standing_id", "item__label_id"))
+    return asking_again.next_share(project.review_share, len(rows), sum(was != now for was, now in rows))
+
+
+def _people(project: Project, members: Sequence[int]) -> _People:
+    """Those who label these days, where there are two or more, else everybody."""
+    said = Annotation.objects.filter(project=project, source=Annotation.Source.ANSWER, annotator__in=members)
+    recent = said.filter(created_at__gte=timezone.now() - LABELS_NOW).order_by().values_list("annotator", flat=True)
+    active = set(recent.distinct())
+    ids = sorted(active) if len(active) > 1 else sorted(members)
+    pace = [_pace(project, person) for person in ids]
+    known = [seconds for seconds in pace if seconds is not None]
+    usual = float(np.median(known)) if known else 1.0
+    return _People(np.array(ids, dtype=np.int64), np.array([one or usual for one in pace], dtype=np.float32))
+
+
+def _pace(project: Project, person: int) -> float | None:
+    own = project.annotations.current().filter(annotator=person, source=Annotation.Source.ANSWER, seconds__gt=0)
+    latest = [took for took in own.order_by("-sequence").values_list("seconds", flat=True)[:PACE_OF] if took]
+    return float(np.median(latest)) if latest else None
+
+
+def _seen(project: Project) -> dict[int, set[int]]:
+    """Item -> who has answered or skipped it here."""
+    said = Annotation.objects.current().filter(project=project, source=Annotation.Source.ANSWER)
+    found: dict[int, set[int]] = {}
+    for item, person in said.order_by().values_list("item_id", "annotator_id").iterator(chunk_size=5000):
+        found.setdefault(item, set()).add(person)
+    return found
+
+
+def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
+    """Where votes and models leave a label less sure than the project asks for; none before a model may doubt."""
+    informed, pool, project = known.result.informed, known.pool, known.round.project
+    if informed is None:
+        return []
+    count = np.bincount(informed.votes.at, minlength=len(informed.items))
+    wanted = overlap.unsettled(informed.confidence, count, confidence=project.confidence, most=project.overlap)
+    wanted &= ~np.isin(informed.items, known.decided)
+    doubtful = np.flatnonzero(wanted)
+    doubtful = doubtful[np.argsort(informed.confidence[doubtful], kind="stable")[:LOOKED_AT]]
+    ids = pool.ids[informed.items[doubtful]].tolist()
+    seen = np.array([[int(person) in known.seen.get(item, ()) for item in ids] for person in people.ids], dtype=bool)
+    room = round(share * len(known.result.selection.items)) or project.batch_size
+    best = overlap.most_telling(
+        overlap.Doubtful(informed.posterior[doubtful], informed.votes.given[doubtful]),
+        seen.reshape(len(people.ids), len(ids)),
+        overlap.confusions_of(people.ids, informed),
+        people.seconds,
+        count=room,
+    )
+    return [
+        Asked(
+            item=ids[one.place],
+            standing=pool.label_id(int(informed.labels[doubtful[one.place]])),
+            sure=float(informed.confidence[doubtful[one.place]]),
+            wanted=int(people.ids[one.person]),
+            draw=Query.Draw.OPINION,
+            reason="A second look: somebody has answered it, and more than one opinion is wanted.",
+            gain=one.gain,
+        )
+        for one in best
+    ]
+
+
+def _drawn(known: _Known, members: int) -> list[Asked]:
+    """Items drawn evenly from all that one person or more, but not everybody, has answered, the audit's among them."""
+    project, pool, seen = known.round.project, known.pool, known.seen
+    made = project.queries.filter(draw=Query.Draw.RECHECK, state__in=[Query.State.ANSWERED, Query.State.HELD])
+    twice = set(made.values_list("item_id", flat=True))
+    due = round(RECHECKED * Budget.objects.get(project=project).settled) - len(twice)
+    decided = set(pool.ids[known.decided].tolist())
+    answered = np.unique(pool.ids[known.votes.item]).tolist()
+    free = [item for item in answered if item not in twice | decided and len(seen.get(item, ())) < members]
+    if due < 1 or not free:
+        return []
+    rng = np.random.default_rng([known.round.seed, 95])
+    items = rng.permutation(np.array(free, dtype=np.int64))[: min(due, project.batch_size)].tolist()
+    sure, label = _sure(pool, known.result)
+    now = dict(Item.objects.filter(pk__in=items).values_list("pk", "label_id"))
+    return [
+        Asked(
+            item=item,
+            standing=label.get(item, now[item]),
+            sure=sure.get(item),
+            wanted=None,
+            draw=Query.Draw.RECHECK,
+            reason="Drawn at random to be answered twice, to see how often people agree.",
+            pool_size=len(free),
+        )
+        for item in items
+    ]
+
+
+def _sure(pool: Pool, result: RoundResult) -> tuple[dict[int, float], dict[int, int | None]]:
+    """By item: how sure its label is and what it is, where a model has a say."""
+    informed = result.informed
+    if informed is None:
+        return {}, {}
+    ids = pool.ids[informed.items].tolist()
+    labels = [pool.label_id(label) for label in informed.labels.tolist()]
+    return dict(zip(ids, informed.confidence.tolist(), strict=True)), dict(zip(ids, labels, strict=True))
+
+
+def store(found: Round, again: Again, *, chosen: int, step: int) -> None:
+    """Replace what is still open of earlier rounds' second answers, spread evenly among the batch's questions.
+
+    Left out is what somebody is asked, has taken back or decided meanwhile. chosen: questions of the batch; step:
+    between their ranks.
+    """
+    project = found.project
+    project.queries.open().asking_again().update(state=Query.State.WITHDRAWN)
+    wanted = [one.item for one in again.asked]
+    live = Query.objects.filter(item__in=wanted, state__in=[Query.State.OPEN, Query.State.HELD])
+    free = Item.objects.filter(pk__in=wanted, state=Item.State.ANSWERED).exclude(confidence_source="review")
+    askable = set(free.exclude(pk__in=live.values("item")).values_list("pk", flat=True))
+    asked = [one for one in again.asked if one.item in askable]
+    between = max(1.0, chosen / max(len(asked), 1))
+    Query.objects.bulk_create(
+        Query(
+            project=project,
+            round=found,
+            item_id=one.item,
+            draw=one.draw,
+            strategy=str(one.draw),
+            reason=one.reason,
+            score=one.sure,
+            rank=round((place + 1) * between * step) + step - 2,
+            probability=1 / one.pool_size if one.pool_size else None,
+            pool_size=one.pool_size,
+            wanted_id=one.wanted,
+            standing_id=one.standing,
+        )
+        for place, one in enumerate(asked)
+    )
+    Project.objects.filter(pk=project.pk).exclude(review_share=again.share).update(review_share=again.share)

@@ -1,0 +1,49 @@
+"""The label of each item and how sure it is, by all that people and models say: from a round into the items' rows."""
+
+from collections.abc import Iterator
+
+from alcore.rounds import RoundResult
+from annotator.learning.loading import Pool
+from annotator.models import Annotation, Item, Round
+
+PIECE = 200  # rows to a write transaction, which stays under 50 ms
+NOTICEABLE = 0.01  # a change of confidence worth a write
+VOTES, MODEL, CONSENSUS = "votes", "model", "consensus"  # where a confidence comes from, beside review and bulk
+
+
+def pieces(pool: Pool, result: RoundResult) -> Iterator[dict[int, tuple[int | None, float]]]:
+    """Item -> its label and how sure it is, a piece at a time: with the models' say, where they are good enough."""
+    told = result.informed or result.resolved
+    labels = [pool.label_id(label) for label in told.labels.tolist()]
+    rows = list(zip(pool.ids[told.items].tolist(), labels, told.confidence.tolist(), strict=True))
+    for start in range(0, len(rows), PIECE):
+        yield {item: (label, sure) for item, label, sure in rows[start : start + PIECE]}
+
+
+def store(found: Round, seen: dict[int, tuple[int | None, float]], *, sequence: int, by_model: bool) -> None:
+    """One piece, inside the caller's transaction; a review's decision and what was confirmed in bulk stay.
+
+    Where people said different things the label is the one that their qualities and the model make likeliest, of those
+    that somebody gave. Until there is a good enough model (`by_model`), and until a round has seen all that was said of
+    an item, its majority stands.
+    """
+    later = Annotation.objects.filter(project=found.project_id, item__in=list(seen), sequence__gt=sequence)
+    told = Item.objects.filter(id__in=list(seen), confidence_source__in=[VOTES, MODEL, CONSENSUS])
+    settled = told.exclude(pk__in=later.values("item"))
+    changed = [
+        item for item in settled if by_model or item.label_id == seen[item.pk][0] if _settle(item, *seen[item.pk])
+    ]
+    Item.objects.bulk_update(changed, ["outcome", "label", "confidence", "confidence_source"])
+
+
+def _settle(item: Item, label: int | None, sure: float) -> bool:
+    """Whether anything worth a write has changed."""
+    if item.label_id != label:
+        item.outcome = Item.Outcome.LABEL if label is not None else Item.Outcome.OUT_OF_SCOPE
+        item.label_id, item.confidence, item.confidence_source = label, sure, CONSENSUS
+        return True
+    if abs((item.confidence or 0) - sure) <= NOTICEABLE:
+        return False
+    item.confidence = sure
+    item.confidence_source = CONSENSUS if item.confidence_source == CONSENSUS else MODEL
+    return True
