@@ -15,7 +15,7 @@ from alcore.protocols import Floats, Ints
 # beside the round's own ensemble, and in how many ways the labels are folded for each: trees cost more than all others
 JUDGES = ((judges.neighbors, 3), (judges.trees, 1))
 FEWEST_IN_OTHER_FOLDS = 3  # labels of a class that the judging member must have seen
-GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach, and the majority class besides
+GOOD_ENOUGH = 0.5  # the least that the out-of-fold accuracy must surely reach to accuse, and the majority class besides
 SUSPECT = 0.5  # probability of being wrong, from which on a label is an issue
 LOWEST_WEIGHT = 0.05  # a suspect is never thrown away: it may be hard and right
 MOST_SUSPECTS = 0.2  # share of the labels that one round may accuse
@@ -71,7 +71,8 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
     probability of one half or more, but no more than a fifth of all labels and a quarter of a class's, no class with
     fewer than three labels in the other folds, nothing that a reviewer confirmed, and nobody before the model is good
     enough: the lower end of its out-of-fold accuracy (Wilson, 95 %) must exceed one half and the share of the commonest
-    class. weights: those of suspects are the probability of being right, .05 at least, divided by their mean.
+    class. Above that share alone it has a say in how sure each label is, and accuses nobody. weights: those of suspects
+    are the probability of being right, .05 at least, divided by their mean.
 
     Raises ValueError on unequal lengths, NaN or infinity. Deterministic for a seed.
     """
@@ -79,10 +80,12 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
     labels = resolved.labels
     even = np.ones(len(labels), dtype=np.float32)
     reason = why_not_accuse(labels, labeled.probs)
-    if reason:
+    if reason and not tells(labels, labeled.probs):
         return Cleaned(note=reason, weights=even)
     weighed = doubt.weigh(resolved, _judged(labeled, labels, seed), seed=seed)
     wrong = np.where(labeled.trusted, 0, weighed.wrong).astype(np.float32)
+    if reason:
+        return Cleaned((), wrong, weighed.prior, weighed.informed, reason, even)
     others = weighed.informed.posterior.copy()
     others[np.arange(len(labels)), labels] = -1
     expected = others.argmax(axis=1)
@@ -95,16 +98,28 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
     return Cleaned(issues, wrong, weighed.prior, weighed.informed, _told(wrong[accused]), weights)
 
 
+def tells(labels: Ints, probs: Floats) -> bool:
+    """Whether the model, where it has not seen a label, is surely better than naming the commonest one."""
+    if len(np.unique(labels)) < 2:
+        return False
+    _, low, commonest = _record(labels, probs)
+    return low > commonest
+
+
 def why_not_accuse(labels: Ints, probs: Floats) -> str:
     """Why the model may not accuse anyone yet; empty when it may."""
-    if len(labels) == 0 or len(np.unique(labels)) < 2:
+    if len(np.unique(labels)) < 2:
         return "There are too few labels to look for wrong ones."
-    right = int((probs.argmax(axis=1) == labels).sum())
-    low, _ = wilson(right, len(labels))
-    commonest = np.bincount(labels).max() / len(labels)
+    right, low, commonest = _record(labels, probs)
     if low > max(GOOD_ENOUGH, commonest):
         return ""
     return f"The model is not good enough yet to doubt an answer (right on {right} of {len(labels)} it had not seen)."
+
+
+def _record(labels: Ints, probs: Floats) -> tuple[int, float, float]:
+    """How many labels were named rightly out of fold, at least what share (Wilson), and the share of the commonest."""
+    right = int((probs.argmax(axis=1) == labels).sum())
+    return right, wilson(right, len(labels))[0], float(np.bincount(labels).max() / len(labels))
 
 
 def _check(labeled: Labeled, resolved: Consensus) -> None:

@@ -156,7 +156,7 @@ def detect(labels: Labels, looked: Looked, seed: int) -> Found:
         peer_flagged=int(theirs.sum()),
         peer_right=int(wrong[theirs].sum()),
         seconds=looked.seconds,
-        note=found.note if found.wrong is None else "",
+        note=found.note if not found.issues else "",
     )
 
 

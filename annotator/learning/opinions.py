@@ -12,8 +12,9 @@ from alcore import asking_again, overlap
 from alcore.consensus import RIGHT
 from alcore.rounds import RoundResult
 from annotator.learning.loading import Floats, Ints, Pool, Votes
-from annotator.models import Annotation, Budget, Item, Project, Query, Round
+from annotator.models import Annotation, Budget, Item, LabelIssue, Project, Query, Round
 
+REVIEWED = 0.98  # how far a review's decision is to be trusted
 RECHECKED = 0.04  # of all answers: second ones to items drawn at random (2 to 5 %: Goh et al. 2022 audit as much)
 LABELS_NOW = timedelta(days=1)  # since the last answer of somebody who is asked
 PACE_OF = 200  # latest answers whose median is the cost of one
@@ -24,7 +25,10 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Asked:
-    """An item to be asked again: its label now, how sure that is (None where no model has a say), of whom and why."""
+    """An item to be asked again: its label now, how sure that is (None where no model has a say), of whom and why.
+
+    How sure: of what is asked for its doubt as it was made to be; of what is drawn at random as votes and models say.
+    """
 
     item: int  # primary key
     standing: int | None
@@ -71,7 +75,9 @@ class _Known:
 
 @dataclass(frozen=True)
 class Rechecks:
-    """Answers to items drawn at random to be asked twice. sure, agreed, trust: (answers,)."""
+    """Labels that were looked at again. sure: (labels,) how likely each was right by votes and models, as they say it
+    themselves; agreed: whether it was; trust: how likely who said so is right.
+    """
 
     sure: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     agreed: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
@@ -79,7 +85,7 @@ class Rechecks:
 
 
 def recalibrated(project: Project, result: RoundResult) -> RoundResult:
-    """The result with what votes and models say together made as sure as second answers have shown it to be right."""
+    """The result with what votes and models say together made as sure as it has proved to be right."""
     if result.informed is None:
         return result
     seen = rechecks(project)
@@ -96,11 +102,16 @@ def recalibrated(project: Project, result: RoundResult) -> RoundResult:
 
 
 def _told(seen: Rechecks) -> str:
-    return f"{int(seen.agreed.sum())} of {len(seen.agreed)} second answers agreed, {seen.sure.mean():.0%} was expected."
+    right, expected = int(seen.agreed.sum()), seen.sure.sum()
+    return f"of {len(seen.agreed)} that were looked at again {right} were right, and {expected:.0f} should have been."
 
 
 def rechecks(project: Project) -> Rechecks:
-    """Of items that a model had a say in, with how far the person who answered second is to be trusted."""
+    """What was asked twice at random, and flags that a review decided, of items that a model had a say in.
+
+    How sure a label was tells how likely it is right, however it came to be looked at; so flags, the least sure, count
+    too.
+    """
     trusted = dict(project.qualities.values_list("annotator_id", "value"))
     said = (
         Annotation.objects.current()
@@ -109,17 +120,19 @@ def rechecks(project: Project) -> Rechecks:
         .filter(late=False)
     )
     rows = list(said.values_list("query__score", "query__standing_id", "label_id", "annotator_id"))
-    if not rows:
-        return Rechecks()
-    return Rechecks(
-        np.array([sure for sure, *_ in rows], dtype=np.float32),
-        np.array([standing == label for _, standing, label, _ in rows], dtype=bool),
-        np.array([trusted.get(person, RIGHT) for *_, person in rows], dtype=np.float32),
-    )
+    looked = [(float(sure or 0), standing == label, trusted.get(who, RIGHT)) for sure, standing, label, who in rows]
+    flags = project.issues.filter(cause=LabelIssue.Cause.MODEL, uncalibrated__isnull=False)
+    decided = flags.filter(state__in=[LabelIssue.State.CONFIRMED, LabelIssue.State.CORRECTED])
+    for sure, state in decided.values_list("uncalibrated", "state"):
+        looked.append((float(sure or 0), state == LabelIssue.State.CONFIRMED, REVIEWED))
+    table = np.array(looked, dtype=np.float32).reshape(-1, 3)
+    return Rechecks(table[:, 0], table[:, 1].astype(bool), table[:, 2])
 
 
-def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult) -> Again:
+def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult, *, before: RoundResult) -> Again:
     """Look for what is worth another opinion, and draw what is asked twice; nothing is written.
+
+    before: the result as the round gave it, not recalibrated.
 
     Nothing without a second person, or where the project asks every item of one person.
     """
@@ -131,7 +144,7 @@ def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult) -> Again:
     known = _Known(found, pool, votes, result, _seen(project))
     opinions = _opinions(known, _people(project, members), share)
     asked = {one.item for one in opinions}
-    drawn = [one for one in _drawn(known, len(members)) if one.item not in asked]
+    drawn = [one for one in _drawn(known, len(members), before) if one.item not in asked]
     notes = []
     if opinions:
         notes.append(f"{len(opinions)} answers are asked again of somebody else, up to {share:.0%} of the batch.")
@@ -206,7 +219,7 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
     ]
 
 
-def _drawn(known: _Known, members: int) -> list[Asked]:
+def _drawn(known: _Known, members: int, before: RoundResult) -> list[Asked]:
     """Items drawn evenly from all that one person or more, but not everybody, has answered, the audit's among them."""
     project, pool, seen = known.round.project, known.pool, known.seen
     made = project.queries.filter(draw=Query.Draw.RECHECK, state__in=[Query.State.ANSWERED, Query.State.HELD])
@@ -219,7 +232,7 @@ def _drawn(known: _Known, members: int) -> list[Asked]:
         return []
     rng = np.random.default_rng([known.round.seed, 95])
     items = rng.permutation(np.array(free, dtype=np.int64))[: min(due, project.batch_size)].tolist()
-    sure, label = _sure(pool, known.result)
+    sure, label = _sure(pool, before)
     now = dict(Item.objects.filter(pk__in=items).values_list("pk", "label_id"))
     return [
         Asked(

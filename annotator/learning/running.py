@@ -78,17 +78,18 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
     loaded = time.perf_counter()
     encodings = encoding.features_of(project, pool, lambda share: pulse.report("encode", share))
     encoded = time.perf_counter()
-    told = costs.of_items(project, pool)
-    data = loading.round_input(project, pool, votes, encodings.features, encodings.groups, costs=told)
+    cost = costs.of_items(project, pool)
+    data = loading.round_input(project, pool, votes, encodings.features, encodings.groups, costs=cost)
     head, basis = training.head_of(project), keeping.basis_of(project, pool, encodings)
     data = replace(data, memory=keeping.memory(project, pool) if project.goes_on else None)
-    result = opinions.recalibrated(project, _compute(found, data, head, basis, pulse))
+    told = _compute(found, data, head, basis, pulse)
+    result = opinions.recalibrated(project, told)
     computed = time.perf_counter()
     pulse.report("notice", 0.0)
     seen = Seen(
         noticed=noticing.notice(found, pool, result.resolved, data.features),
         people=measuring.measure(project, pool, result, sequence),
-        again=opinions.plan(found, pool, votes, result),
+        again=opinions.plan(found, pool, votes, result, before=told),
         suspected=suspecting.look(pool, data, result),
         worth=worth.compare(project, pool, data, result, sequence),
     )

@@ -30,6 +30,7 @@ class Suspect:
     expected: int | None
     cause: LabelIssue.Cause
     quality: float
+    uncalibrated: float
     beside: dict[str, list[int]]
 
 
@@ -46,25 +47,36 @@ class Suspected:
 
 
 def look(pool: Pool, data: RoundInput, result: RoundResult) -> Suspected:
-    """What a round's result says of the labels; nothing is written."""
+    """What a round's result says of the labels, as sure as it has proved right; nothing is written."""
     resolved = result.resolved
     ids = pool.ids[resolved.items].tolist()
     wrong = dict(zip(ids, (1 - resolved.confidence).tolist(), strict=True)) if result.prior is not None else None
     twins = _twins(data, result, {issue.item for issue in result.issues})
     found = [*((issue, Cause.MODEL) for issue in result.issues), *((issue, Cause.DUPLICATE) for issue in twins)]
     beside = _beside(pool, data, result, [issue for issue, _ in found[:MOST_SHOWN]])
+    sure = _sure(result)
     suspects = [
         Suspect(
             item=int(pool.ids[issue.item]),
             given=pool.label_id(issue.given),
             expected=pool.label_id(issue.expected),
             cause=cause,
-            quality=float(issue.quality),
+            quality=sure.get(issue.item, issue.quality),
+            uncalibrated=issue.quality,
             beside=beside.get(issue.item, {}),
         )
         for issue, cause in found
     ]
     return Suspected(tuple(suspects), wrong, tuple(_confused(pool, result)))
+
+
+def _sure(result: RoundResult) -> dict[int, float]:
+    """By item: how likely the label that people alone resolved it to is, by votes and models together."""
+    informed, resolved = result.informed, result.resolved
+    if informed is None:
+        return {}
+    told = informed.posterior[np.arange(len(resolved.labels)), resolved.labels]
+    return dict(zip(resolved.items.tolist(), told.tolist(), strict=True))
 
 
 def _twins(data: RoundInput, result: RoundResult, known: Collection[int]) -> list[Found]:
@@ -168,6 +180,7 @@ def _raised(found: Round, suspected: Suspected) -> dict[int, LabelIssue]:
                 expected_id=suspect.expected,
                 cause=suspect.cause,
                 quality=suspect.quality,
+                uncalibrated=suspect.uncalibrated,
                 neighbors=suspect.beside,
             )
     return issues

@@ -7,6 +7,7 @@ import numpy as np
 
 from alcore import scoring
 from alcore.inputs import RoundInput
+from alcore.intervals import Z95
 from alcore.rounds import RoundResult
 from annotator.learning import training
 from annotator.learning.loading import Ints, Pool
@@ -14,7 +15,6 @@ from annotator.models import Annotation, Project
 from annotator.serving import ENOUGH_TO_SAY
 
 FEWEST_CHANGED = 3  # labels that differ from what was first given
-Z95 = 1.959963984540054
 Outcome = Annotation.Outcome
 
 
@@ -51,23 +51,27 @@ def compare(project: Project, pool: Pool, data: RoundInput, result: RoundResult,
         return {}
     if len(np.unique(before)) < 2:
         return {}
-    truth = data.audit_label[audited]
-    right = [
-        _predicted(project, pool, data, resolved.items, said, audited) == truth for said in (before, resolved.labels)
-    ]
-    difference = right[1].astype(np.float64) - right[0]
-    half = Z95 * float(difference.std(ddof=1)) / np.sqrt(len(audited))
-    shift = float(difference.mean())
+    truth, items = data.audit_label[audited], resolved.items
+    right = [_predicted(project, pool, data, items, said, audited) == truth for said in (before, resolved.labels)]
+    low, high = _interval(won=int((right[1] & ~right[0]).sum()), lost=int((right[0] & ~right[1]).sum()), of=len(truth))
     return asdict(
         Worth(
             changed=changed,
             audited=len(audited),
             before=round(float(right[0].mean()), 4),
             after=round(float(right[1].mean()), 4),
-            low=round(shift - half, 4),
-            high=round(shift + half, 4),
+            low=round(low, 4),
+            high=round(high, 4),
         )
     )
+
+
+def _interval(*, won: int, lost: int, of: int) -> tuple[float, float]:
+    """95 % of the difference of two shares on the same answers. Source: Agresti & Min (2005), half a count a cell."""
+    only_after, only_before, total = won + 0.5, lost + 0.5, of + 2
+    shift = (only_after - only_before) / total
+    half = Z95 * float(np.sqrt(only_after + only_before - (only_after - only_before) ** 2 / total)) / total
+    return shift - half, shift + half
 
 
 def _first(project: Project, pool: Pool, sequence: int) -> dict[int, int]:

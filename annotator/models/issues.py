@@ -35,6 +35,7 @@ class LabelIssue(models.Model):
     cause = models.CharField(max_length=10, choices=Cause.choices, default=Cause.MODEL)
     # probability that the given label is right, by votes and judges; low is suspect. Null where no model has doubted it
     quality = models.FloatField(null=True, blank=True)
+    uncalibrated = models.FloatField(null=True, blank=True)  # the same, before it was made as sure as it proved right
     # what stands beside it: ids of the nearest items with each label, {"given": [...], "expected": [...]}
     neighbors = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)

@@ -65,7 +65,7 @@ def world(transactional_db: None) -> dict[str, object]:
     pair = {"first": doubt.given_id, "second": doubt.expected_id, "disagreements": 2, "suspects": 1}
     doubt.round.confused = [{**pair, "items": [doubt.item_id]}]
     doubt.round.save()
-    near = fruit.items.exclude(pk=doubt.item_id).values_list("pk", flat=True)[:3]
+    near = project.items.exclude(pk=doubt.item_id).values_list("pk", flat=True)[:3]
     doubt.neighbors = {"given": list(near), "expected": []}
     doubt.save()
     factories.quality(project, bob, changed=True, latest=0.5, before=0.9)
