@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Aggregate, Avg, Count, F, Q, QuerySet, Sum
 
 from alcore.intervals import wilson
-from annotator.models import Annotation, Item, Label, LabelIssue, Novelty, Project, Round
+from annotator.models import Annotation, Item, Label, LabelIssue, Novelty, Project, Query, Round
+from annotator.serving import ENOUGH_TO_SAY
 
 State = LabelIssue.State
 
@@ -83,6 +84,84 @@ def outcome(project: Project) -> Outcome:
         promised=Sum(1 - F("quality"), filter=closed),
     )
     return Outcome(**{**counted, "promised": counted["promised"] or 0.0})
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """Labels that were called about as sure: so many were answered again, and so often was it the same."""
+
+    title: str
+    called: float | None
+    answered: int
+    agreed: int
+
+    @property
+    def share(self) -> float:
+        return self.agreed / self.answered
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.agreed, self.answered)
+
+
+@dataclass(frozen=True)
+class Twice:
+    """Of items drawn at random to be answered twice: the whole, by how sure their label was called, and the audit's."""
+
+    whole: Sureness
+    bands: list[Sureness]
+    audit: Sureness
+    labels: int  # that one may choose, out of scope included
+
+    @property
+    def wrong(self) -> tuple[float, float, float] | None:
+        """Share of wrong answers by the audit's items, with its interval; None where there are too few.
+
+        Two people who err independently and evenly agree where both are right, or both wrong in the same way.
+        """
+        if self.audit.answered < ENOUGH_TO_SAY:
+            return None
+        low, high = self.audit.interval
+        at, top, bottom = (self._error(share) for share in (self.audit.share, low, high))
+        return at, bottom, top
+
+    def _error(self, agreement: float) -> float:
+        """Solves agreement = (1 - e)^2 + e^2 / (labels - 1) for the smaller e; chance at most."""
+        others = max(self.labels - 1, 1)
+        quadratic = 1 + 1 / others
+        inside = 1 - quadratic * (1 - agreement)
+        return float((1 - max(inside, 0.0) ** 0.5) / quadratic)
+
+
+BANDS = ((0.0, 0.8, "below 80 %"), (0.8, 0.9, "80 to 90 %"), (0.9, 0.97, "90 to 97 %"), (0.97, 1.01, "above 97 %"))
+
+
+def twice(project: Project) -> Twice:
+    """What second answers to items drawn at random say; one query."""
+    said = (
+        Annotation.objects.current()
+        .filter(project=project, query__draw=Query.Draw.RECHECK, late=False)
+        .exclude(outcome=Annotation.Outcome.SKIPPED)
+    )
+    same = Q(label=F("query__standing")) | Q(label__isnull=True, query__standing__isnull=True)
+    parts = {
+        "whole": Q(),
+        "audit": ~Q(item__audit=""),
+        **{f"band{place}": Q(query__score__gte=low, query__score__lt=top) for place, (low, top, _) in enumerate(BANDS)},
+    }
+    wanted: dict[str, Aggregate] = {}
+    for name, part in parts.items():
+        wanted[f"{name}_answered"] = Count("id", filter=part)
+        wanted[f"{name}_agreed"] = Count("id", filter=part & same)
+        wanted[f"{name}_called"] = Avg("query__score", filter=part)
+    found = said.aggregate(**wanted)
+    titles = {"whole": "All", "audit": "The audit's", **{f"band{place}": band[2] for place, band in enumerate(BANDS)}}
+    told = {
+        name: Sureness(title, found[f"{name}_called"], found[f"{name}_answered"], found[f"{name}_agreed"])
+        for name, title in titles.items()
+    }
+    bands = [told[f"band{place}"] for place in range(len(BANDS)) if told[f"band{place}"].answered]
+    return Twice(told["whole"], bands, told["audit"], project.labels.count() + 1)
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,28 @@ def test_confused_labels_are_told_with_examples_and_what_nobody_could_tell(
     assert (first.first, first.second, first.disagreements, first.unclear) == (issue.given, issue.expected, 3, 1)
     assert [item.pk for item in first.items] == [issue.item_id]
     assert (second.second, second.unclear) == (None, 0)
+
+
+def test_second_answers_tell_how_sure_is_sure(project: Project, alice: User, bob: User) -> None:
+    apple = factories.label_of(project, "apple")
+    for place, (item, sure) in enumerate(zip(project.items.all(), (0.95, 0.95, 0.7, None), strict=False)):
+        audit = "reporting" if sure is None else ""
+        query = factories.open_query(item, draw="recheck", standing=apple, score=sure, state="answered", annotator=bob)
+        answer = factories.said(item, bob, "banana" if place == 1 else "apple")
+        Annotation.objects.filter(pk=answer.pk).update(query=query)
+        project.items.filter(pk=item.pk).update(audit=audit)
+    told = issues.twice(project)
+    assert (told.whole.answered, told.whole.agreed, told.audit.answered, told.wrong) == (4, 3, 1, None)
+    assert [(band.title, band.answered, band.agreed) for band in told.bands] == [
+        ("below 80 %", 1, 1), ("90 to 97 %", 2, 1),
+    ]  # fmt: skip
+    assert told.bands[1].called == pytest.approx(0.95)
+
+
+def test_how_many_answers_are_wrong_follows_from_how_many_agree() -> None:
+    part = issues.Sureness("", None, 1000, round(1000 * (0.9**2 + 0.1**2 / 3)))
+    told = issues.Twice(part, [], part, labels=4)
+    assert told.wrong is not None
+    at, low, high = told.wrong
+    assert at == pytest.approx(0.1, abs=0.001)
+    assert 0.08 < low < at < high < 0.13

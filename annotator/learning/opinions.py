@@ -25,14 +25,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Asked:
-    """An item to be asked again: its label now, how sure that is (None where no model has a say), of whom and why.
-
-    How sure: of what is asked for its doubt as it was made to be; of what is drawn at random as votes and models say.
+    """An item to be asked again: its label now, how sure that is, and was before it was recalibrated (None where no
+    model has a say), of whom and why.
     """
 
     item: int  # primary key
     standing: int | None
     sure: float | None
+    uncalibrated: float | None
     wanted: int | None
     draw: Query.Draw
     reason: str
@@ -65,6 +65,7 @@ class _Known:
     pool: Pool
     votes: Votes
     result: RoundResult
+    before: RoundResult
     seen: dict[int, set[int]]
 
     @property
@@ -115,11 +116,11 @@ def rechecks(project: Project) -> Rechecks:
     trusted = dict(project.qualities.values_list("annotator_id", "value"))
     said = (
         Annotation.objects.current()
-        .filter(project=project, query__draw=Query.Draw.RECHECK, query__score__isnull=False)
+        .filter(project=project, query__draw=Query.Draw.RECHECK, query__uncalibrated__isnull=False)
         .exclude(outcome=Outcome.SKIPPED)
         .filter(late=False)
     )
-    rows = list(said.values_list("query__score", "query__standing_id", "label_id", "annotator_id"))
+    rows = list(said.values_list("query__uncalibrated", "query__standing_id", "label_id", "annotator_id"))
     looked = [(float(sure or 0), standing == label, trusted.get(who, RIGHT)) for sure, standing, label, who in rows]
     flags = project.issues.filter(cause=LabelIssue.Cause.MODEL, uncalibrated__isnull=False)
     decided = flags.filter(state__in=[LabelIssue.State.CONFIRMED, LabelIssue.State.CORRECTED])
@@ -132,7 +133,7 @@ def rechecks(project: Project) -> Rechecks:
 def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult, *, before: RoundResult) -> Again:
     """Look for what is worth another opinion, and draw what is asked twice; nothing is written.
 
-    before: the result as the round gave it, not recalibrated.
+    before: the result as the round gave it, not yet recalibrated.
 
     Nothing without a second person, or where the project asks every item of one person.
     """
@@ -141,10 +142,10 @@ def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult, *, before:
     members = list(project.memberships.values_list("user_id", flat=True))
     if project.overlap < 2 or len(members) < 2:
         return Again(share=share)
-    known = _Known(found, pool, votes, result, _seen(project))
+    known = _Known(found, pool, votes, result, before, _seen(project))
     opinions = _opinions(known, _people(project, members), share)
     asked = {one.item for one in opinions}
-    drawn = [one for one in _drawn(known, len(members), before) if one.item not in asked]
+    drawn = [one for one in _drawn(known, len(members)) if one.item not in asked]
     notes = []
     if opinions:
         notes.append(f"{len(opinions)} answers are asked again of somebody else, up to {share:.0%} of the batch.")
@@ -197,6 +198,7 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
     doubtful = doubtful[np.argsort(informed.confidence[doubtful], kind="stable")[:LOOKED_AT]]
     ids = pool.ids[informed.items[doubtful]].tolist()
     seen = np.array([[int(person) in known.seen.get(item, ()) for item in ids] for person in people.ids], dtype=bool)
+    raw, _ = _sure(pool, known.before)
     room = round(share * len(known.result.selection.items)) or project.batch_size
     best = overlap.most_telling(
         overlap.Doubtful(informed.posterior[doubtful], informed.votes.given[doubtful]),
@@ -210,6 +212,7 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
             item=ids[one.place],
             standing=pool.label_id(int(informed.labels[doubtful[one.place]])),
             sure=float(informed.confidence[doubtful[one.place]]),
+            uncalibrated=raw.get(ids[one.place]),
             wanted=int(people.ids[one.person]),
             draw=Query.Draw.OPINION,
             reason="A second look: somebody has answered it, and more than one opinion is wanted.",
@@ -219,7 +222,7 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
     ]
 
 
-def _drawn(known: _Known, members: int, before: RoundResult) -> list[Asked]:
+def _drawn(known: _Known, members: int) -> list[Asked]:
     """Items drawn evenly from all that one person or more, but not everybody, has answered, the audit's among them."""
     project, pool, seen = known.round.project, known.pool, known.seen
     made = project.queries.filter(draw=Query.Draw.RECHECK, state__in=[Query.State.ANSWERED, Query.State.HELD])
@@ -232,13 +235,14 @@ def _drawn(known: _Known, members: int, before: RoundResult) -> list[Asked]:
         return []
     rng = np.random.default_rng([known.round.seed, 95])
     items = rng.permutation(np.array(free, dtype=np.int64))[: min(due, project.batch_size)].tolist()
-    sure, label = _sure(pool, before)
+    (sure, label), (raw, _) = _sure(pool, known.result), _sure(pool, known.before)
     now = dict(Item.objects.filter(pk__in=items).values_list("pk", "label_id"))
     return [
         Asked(
             item=item,
             standing=label.get(item, now[item]),
             sure=sure.get(item),
+            uncalibrated=raw.get(item),
             wanted=None,
             draw=Query.Draw.RECHECK,
             reason="Drawn at random to be answered twice, to see how often people agree.",
@@ -281,6 +285,7 @@ def store(found: Round, again: Again, *, chosen: int, step: int) -> None:
             strategy=str(one.draw),
             reason=one.reason,
             score=one.sure,
+            uncalibrated=one.uncalibrated,
             rank=round((place + 1) * between * step) + step - 2,
             probability=1 / one.pool_size if one.pool_size else None,
             pool_size=one.pool_size,

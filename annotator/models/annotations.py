@@ -64,8 +64,10 @@ class Query(models.Model):
     wanted = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # of an item that is asked again: the label it had, null for out of scope; beside it, `score` is how sure that was
+    # of an item that is asked again: the label it had, null for out of scope; beside it, `score` is how sure that was,
+    # and `uncalibrated` the same before it was made as sure as labels have proved right
     standing = models.ForeignKey(Label, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    uncalibrated = models.FloatField(null=True, blank=True)
     lease = models.UUIDField(null=True, blank=True, unique=True)
     held_until = models.DateTimeField(null=True, blank=True)
     shown_at = models.DateTimeField(null=True, blank=True)

@@ -122,6 +122,7 @@ def _page(request: PersonRequest, project: Project, *, chosen: int | None, note:
         "made_since": doubts.made_since(issue) if issue else [],
         "beside": doubts.beside(issue) if issue else None,
         "outcome": doubts.outcome(project),
+        "twice": doubts.twice(project),
         "worth": progress.worth(project),
         "previous": listed[place - 1] if place > 0 else None,
         "next": listed[place + 1] if place + 1 < len(listed) else None,
