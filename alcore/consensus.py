@@ -15,6 +15,8 @@ RIGHT = 0.75  # of them on the true label, the rest even
 MOST_CONFUSED = 20  # labels, above which a person has one accuracy: too few answers to learn who confuses what
 ITERATIONS = 50
 STILL = 1e-4  # change of a posterior below which nothing moves any more
+MOST_TAUGHT = 2_000  # answers of each person that teach their table, where there are many
+MANY = 20_000  # votes
 LEAST_PRIOR = 0.001  # a model is never certain enough to outvote two people who agree
 Doubles = NDArray[np.float64]
 
@@ -82,10 +84,10 @@ def resolve(
 
     The class prior is not learned, for that collapses where items have one or two votes: it is the shares of the votes,
     or what is passed for each item, as a model's out-of-fold probabilities. Above 20 labels, or where `by_label` is
-    False, each person has one accuracy, and errors fall evenly on the other labels. A label is resolved only to one
-    that somebody gave, so what all agree on stands, whatever the prior. Of one person's several votes on an item the
-    last counts. An abstention tells what it tells of the person, and an item without any other vote is left out. Ties
-    go to the smallest label.
+    False, each person has one accuracy, and errors fall evenly on the other labels. Above 20,000 votes a person's table
+    is learned from 2,000 of their answers. A label is resolved only to one that somebody gave, so what all agree on
+    stands, whatever the prior. Of one person's several votes on an item the last counts. An abstention tells what it
+    tells of the person, and an item without any other vote is left out. Ties go to the smallest label.
 
     Args:
         vote_item, vote_annotator, vote_label: (votes,), in the order in which they were given. Labels lie in
@@ -158,18 +160,36 @@ def _confusions(votes: Votes, before: Doubles) -> _Learned:
     """
     answers = votes.classes + bool((~votes.named).any())
     table = _shrunk(np.zeros((len(votes.people), votes.classes, answers)))
-    posterior = before
+    taught, known = _taught(votes, before)
+    posterior = known
     for _ in range(ITERATIONS):
-        logs = _together(votes, np.log(table[votes.who, :, votes.label]))
-        earlier, posterior = posterior, softmax(logs + np.log(before), axis=1)
+        logs = _together(taught, np.log(table[taught.who, :, taught.label]))
+        earlier, posterior = posterior, softmax(logs + np.log(known), axis=1)
         if np.abs(posterior - earlier).max(initial=0) < STILL:
             break
-        table = _shrunk(_by_person(votes, posterior, votes.label, answers))
-    seen = _by_person(votes, posterior, np.zeros_like(votes.label), 1)[:, :, 0]
+        table = _shrunk(_by_person(taught, posterior, taught.label, answers))
+    if taught is not votes:
+        logs = _together(votes, np.log(table[votes.who, :, votes.label]))
+    seen = _by_person(taught, posterior, np.zeros_like(taught.label), 1)[:, :, 0]
     own = np.diagonal(table, axis1=1, axis2=2)
     wide = np.zeros((len(table), votes.classes, votes.classes + 1), dtype=np.float32)
     wide[:, :, :answers] = table
     return _Learned(logs, (own * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1e-12), wide)
+
+
+def _taught(votes: Votes, before: Doubles) -> tuple[Votes, Doubles]:
+    """The votes that teach, and their items' prior: of many, so many of each person, drawn, with all on an item."""
+    if len(votes.at) <= MANY:
+        return votes, before
+    drawn = np.random.default_rng(0).permutation(len(votes.at))
+    drawn = drawn[np.argsort(votes.who[drawn], kind="stable")]
+    who = votes.who[drawn]
+    place = np.arange(len(who)) - np.searchsorted(who, who)  # of each among the person's own
+    items = np.unique(votes.at[drawn[place < MOST_TAUGHT]])
+    kept = np.flatnonzero(np.isin(votes.at, items))
+    at = np.searchsorted(items, votes.at[kept])
+    taught = Votes(votes.items[items], votes.people, at, votes.who[kept], votes.label[kept], votes.classes)
+    return taught, before[items]
 
 
 def _shrunk(counts: Doubles) -> Doubles:

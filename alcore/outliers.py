@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
+from sklearn.preprocessing import normalize
 
 from alcore.checking import require_finite
 from alcore.protocols import Floats, Ints
@@ -100,10 +101,10 @@ def distance(known: Floats, *, neighbors: int = NEIGHBORS, seed: int = 0) -> Cal
     require_finite("known", known)
     if len(known) > MOST_KNOWN:
         known = known[np.sort(np.random.default_rng([seed, 15]).permutation(len(known))[:MOST_KNOWN])]
-    directions, place = _directions(known), min(neighbors, len(known)) - 1
+    directions, place = normalize(known), min(neighbors, len(known)) - 1
 
     def measured(rows: Floats) -> Floats:
-        squares = np.maximum(2 - 2 * (_directions(rows) @ directions.T), 0)
+        squares = np.maximum(2 - 2 * (normalize(rows) @ directions.T), 0)
         return np.asarray(np.sqrt(np.partition(squares, place, axis=1)[:, place]), dtype=np.float32)
 
     return measured
@@ -128,10 +129,3 @@ def in_scope_by_distance(distances: Floats, outliers: int, labels: int) -> Float
         return np.ones(len(distances), dtype=np.float32)
     rank = (rankdata(distances) - 0.5) / len(distances)
     return np.asarray(1 - np.minimum(1, 2 * rank * outliers / labels), dtype=np.float32)
-
-
-def _directions(points: Floats) -> Floats:
-    """The rows at length 1; those without a length stay 0."""
-    wide = points.astype(np.float64)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(wide / np.where(norms > 0, norms, 1), dtype=np.float32)

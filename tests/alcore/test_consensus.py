@@ -194,3 +194,19 @@ def test_sparse_and_dense_iterations_say_the_same(monkeypatch: pytest.MonkeyPatc
     right = result.posterior[item, said]
     told = (np.bincount(person, right) + consensus.PSEUDO * consensus.RIGHT) / (80 + consensus.PSEUDO)
     assert result.accuracy == pytest.approx(told, abs=1e-3)
+
+
+def test_of_many_votes_some_of_each_person_teach_and_all_are_resolved() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 12_000)
+    right = (0.95, 0.8, 0.55)
+    item, person = np.repeat(np.arange(12_000), 2), np.concatenate([rng.permutation(3)[:2] for _ in range(12_000)])
+    slip = rng.random(len(item)) > np.array(right)[person]
+    label = np.where(slip, (truth[item] + rng.integers(1, 4, len(item))) % 4, truth[item])
+    found = consensus.resolve(item, person, label, classes=4)
+    assert len(found.labels) == 12_000
+    assert found.accuracy == pytest.approx(right, abs=0.05)
+    assert (found.labels == truth).mean() > 0.88
+    few = item < 3_000
+    alone = consensus.resolve(item[few], person[few], label[few], classes=4)
+    assert (alone.labels == found.labels[:3_000]).mean() > 0.97
