@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import normalize
 
 from alcore.checking import require_finite, require_probs, require_shape
 from alcore.protocols import Floats, Ints
 from alcore.strategies.diversity import kmeans_plus_plus
-from alcore.strategies.geometry import no_features, require_batch
+from alcore.strategies.geometry import directions_of, no_features, require_batch
 
 ROOM = 3  # batches that must fit into what is clipped: less is about what one batch would have asked
 UNSURE_MEAN, STEADY = 0.25, 0.15  # below both, over the epochs, an item's label was never learned
@@ -274,12 +273,12 @@ def _require_pair(features: Floats, labeled: Floats) -> None:
 
 def _most_similar(features: Floats, queries: Floats, count: int) -> tuple[Floats, Ints]:
     """(queries, count) cosines and indices of the nearest items, in no order, a block of the pool at a time."""
-    directions = _directions(queries)
+    directions = directions_of(queries)
     best, items = np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
     for start in range(0, len(features), ROWS):
         block = np.asarray(features[start : start + ROWS])
         require_finite("features", block)
-        close = directions @ _directions(block).T
+        close = directions @ directions_of(block).T
         best = np.concatenate([best, close], axis=1)
         rows = np.arange(start, start + close.shape[1])
         items = np.concatenate([items, np.broadcast_to(rows, close.shape)], axis=1)
@@ -287,8 +286,3 @@ def _most_similar(features: Floats, queries: Floats, count: int) -> tuple[Floats
         if not isinstance(keep, slice):
             best, items = np.take_along_axis(best, keep, axis=1), np.take_along_axis(items, keep, axis=1)
     return best, items
-
-
-def _directions(points: Floats) -> Floats:
-    """The points at length 1, as exact as 64 bits tell; those without a length stay 0."""
-    return np.asarray(normalize(points.astype(np.float64)), dtype=np.float32)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.preprocessing import normalize
 
 from alcore.checking import require_finite
 from alcore.protocols import Floats, Ints
 from alcore.scoring import Predicts
+from alcore.strategies.geometry import directions_of
 
 ENOUGH = 10  # labels out of scope, from which on a class of its own tells better than a distance
 TOLD_OF_CLASS = 5  # labels in scope for each class, after which a class without any is not waited for
@@ -101,10 +101,10 @@ def distance(known: Floats, *, neighbors: int = NEIGHBORS, seed: int = 0) -> Cal
     require_finite("known", known)
     if len(known) > MOST_KNOWN:
         known = known[np.sort(np.random.default_rng([seed, 15]).permutation(len(known))[:MOST_KNOWN])]
-    directions, place = normalize(known), min(neighbors, len(known)) - 1
+    directions, place = directions_of(known), min(neighbors, len(known)) - 1
 
     def measured(rows: Floats) -> Floats:
-        squares = np.maximum(2 - 2 * (normalize(rows) @ directions.T), 0)
+        squares = np.maximum(2 - 2 * (directions_of(rows) @ directions.T), 0)
         return np.asarray(np.sqrt(np.partition(squares, place, axis=1)[:, place]), dtype=np.float32)
 
     return measured

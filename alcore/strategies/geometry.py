@@ -80,3 +80,10 @@ def draw_by(weights: Floats, free: NDArray[np.bool_], rng: np.random.Generator) 
 def largest(values: Floats, free: NDArray[np.bool_], order: Ints) -> int:
     """The free item with the largest value, not negative; of equals the first in `order` (items,)."""
     return int(order[np.argmax(np.where(free, values, -1)[order])])
+
+
+def directions_of(points: Floats) -> Floats:
+    """The rows at length 1, by 64 bits; those without a length stay 0."""
+    wide = points.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.where(norms > 0, norms, 1), dtype=np.float32)
