@@ -184,3 +184,10 @@ def test_the_nearest_with_a_label_stand_beside_an_item_and_never_itself() -> Non
     assert found.tolist() == [[1, 2], [3, 4], [-1, -1]], "no suspect as an example, nothing where there is no label"
     with pytest.raises(ValueError, match="wanted"):
         nearest.of_label(features, labels, trusted, asked, np.array([0]), count=2)
+
+
+@pytest.mark.parametrize("columns", [10, 150, 1_000, 1_007])
+def test_the_highest_of_many_are_the_highest(columns: int) -> None:
+    values = np.random.default_rng(0).random((50, columns)).astype(np.float32)
+    found = np.sort(judges.highest(values, 10), axis=1)
+    assert (found == np.sort(np.argsort(-values, axis=1)[:, :10], axis=1)).all()
