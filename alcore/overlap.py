@@ -59,14 +59,17 @@ def expected_gain(posterior: Floats, confusions: Floats, given: NDArray[np.bool_
 
     Args:
         posterior: (items, classes). confusions: (people, classes, answers), of each answer given the true label, those
-        beyond the classes being abstentions. given: (items, classes) True for what somebody said, where a label is
-        resolved only to that; then the answer adds what it names. None: a label may be resolved to any.
+        beyond the classes being abstentions; or (people,), how often each is right, errors being even. given: (items,
+        classes) True for what somebody said, where a label is resolved only to that; then the answer adds what it
+        names. None: a label may be resolved to any.
 
     Raises ValueError on other shapes, NaN or infinity. Source: the value of information after Kamar, Hacker & Horvitz
     (2012), one step ahead.
     """
     require_probs("posterior", posterior, 2)
     require_finite("confusions", confusions)
+    if confusions.ndim == 1:
+        return _even_gain(posterior, confusions, np.ones(posterior.shape, dtype=bool) if given is None else given)
     if confusions.ndim != 3 or confusions.shape[1] != posterior.shape[1]:
         raise ValueError(f"confusions must be (people, {posterior.shape[1]}, answers); found {confusions.shape}.")
     allowed = np.ones(posterior.shape, dtype=bool) if given is None else given
@@ -77,6 +80,22 @@ def expected_gain(posterior: Floats, confusions: Floats, given: NDArray[np.bool_
         # the highest joint probability of a true label with each answer, summed over answers
         gain[person] = sum(_best_with(posterior, allowed, table, answer) for answer in range(table.shape[1])) - best
     return np.maximum(gain, 0).astype(np.float32)
+
+
+def _even_gain(posterior: Floats, rates: Floats, given: NDArray[np.bool_]) -> Floats:
+    """The same for people who err evenly: after an answer the likeliest is what it names, or the best of the rest."""
+    others = max(posterior.shape[1] - 1, 1)
+    allowed = np.where(given, posterior, 0).astype(np.float64)
+    top = allowed.max(axis=1, initial=0)
+    rest = np.repeat(top[:, None], posterior.shape[1], axis=1)
+    rows, first = np.arange(len(posterior)), allowed.argmax(axis=1)
+    without = allowed.copy()
+    without[rows, first] = 0
+    rest[rows, first] = without.max(axis=1, initial=0)
+    gain = np.zeros((len(rates), len(posterior)), dtype=np.float32)
+    for person, rate in enumerate(rates.tolist()):
+        gain[person] = np.maximum(posterior * rate, rest * (1 - rate) / others).sum(axis=1) - top
+    return np.asarray(np.maximum(gain, 0), dtype=np.float32)
 
 
 def _best_with(posterior: Floats, allowed: NDArray[np.bool_], table: NDArray[np.float64], answer: int) -> Floats:
@@ -93,7 +112,7 @@ def most_telling(
 
     Args:
         doubtful: what may be asked again. seen: (people, items) True where the person has answered the item.
-        confusions: (people, classes, answers). costs: (people,) of an answer, above 0, in any unit.
+        confusions: (people, classes, answers), or (people,). costs: (people,) of an answer, above 0, in any unit.
         count: of opinions at most.
 
     Only the least sure items are looked at, five for each opinion. Raises ValueError on other shapes, NaN or infinity.
@@ -118,18 +137,19 @@ def most_telling(
 def confusions_of(people: Ints, resolved: Consensus) -> Floats:
     """(people, classes, answers): what each of these people answers given the true label; of unknown ones, the usual.
 
-    The usual person is right three times in four, and errs evenly. So does, at their own rate, everybody of whom the
-    consensus knows one accuracy alone.
+    The usual person is right three times in four, and errs evenly. Where the consensus knows one accuracy of everybody:
+    (people,), these.
     """
     classes = resolved.posterior.shape[1]
     place = {int(person): at for at, person in enumerate(resolved.people)}
     known = np.array([place.get(int(person), -1) for person in people], dtype=np.int64)
     rate = np.where(known >= 0, resolved.accuracy[known], RIGHT) if place else np.full(len(people), RIGHT)
-    wide = classes if resolved.confusions is None else resolved.confusions.shape[2]
-    tables = np.zeros((len(people), classes, wide), dtype=np.float32)
+    if resolved.confusions is None:
+        return rate.astype(np.float32)
+    tables = np.zeros((len(people), classes, resolved.confusions.shape[2]), dtype=np.float32)
     tables[:, :, :classes] = ((1 - rate) / max(classes - 1, 1))[:, None, None]
     tables[:, np.arange(classes), np.arange(classes)] = rate[:, None]
-    if resolved.confusions is not None and place:
+    if place:
         tables[known >= 0] = resolved.confusions[known[known >= 0]]
     return tables
 

@@ -140,7 +140,7 @@ def twice(project: Project) -> Twice:
     """What second answers to items drawn at random say; one query."""
     said = (
         Annotation.objects.current()
-        .filter(project=project, query__draw=Query.Draw.RECHECK, late=False)
+        .filter(query__in=project.queries.answered().filter(draw=Query.Draw.RECHECK), late=False)
         .exclude(outcome=Annotation.Outcome.SKIPPED)
     )
     same = Q(label=F("query__standing")) | Q(label__isnull=True, query__standing__isnull=True)

@@ -268,9 +268,24 @@ def _settle_issues(item: Item, decision: Annotation) -> None:
         issue.save(update_fields=["state", "decided_by", "decision", "decided_at"])
 
 
-def take_back(decision: Annotation) -> None:
-    """Undo a review's decision, inside the caller's transaction: what was said before it stands again."""
+def take_back(decision: Annotation) -> Annotation | None:
+    """Undo a review's decision, inside the caller's transaction: what was said before it stands again.
+
+    Where that was an earlier decision of the same person, it is said once more, in a row of its own, which is returned.
+    """
     budget = budgeting.locked(decision.project_id)
     _add_undo(decision, budget)
+    before, again = decision.supersedes, None
+    if before is not None and before.source == Annotation.Source.REVIEW and before.outcome != Outcome.UNDONE:
+        again = Annotation.objects.create(
+            project_id=before.project_id,
+            item=before.item,
+            annotator_id=before.annotator_id,
+            sequence=budgeting.next_sequence(budget),
+            outcome=before.outcome,
+            label=before.label,
+            source=before.source,
+        )
     resolve_item(decision.item, budget)
     budget.save()
+    return again

@@ -7,7 +7,7 @@ from django.db.models import Max, OuterRef, Subquery
 from django.utils import timezone
 
 from annotator.errors import RefusedError
-from annotator.models import Budget, Novelty, Project, Query, Round, Worker
+from annotator.models import Budget, Novelty, Project, Round, Worker
 
 LEARNER_SILENT_AFTER = timedelta(seconds=20)  # four missed heartbeats
 ROUND_STALE_AFTER = timedelta(seconds=60)
@@ -116,10 +116,14 @@ def _news(project: Project, new_label: str | None) -> str:
 
 
 def _may_ask_again(project: Project) -> bool:
-    """Where nothing is left to ask: another person may be asked what is doubtful."""
-    if project.overlap < 2 or project.memberships.count() < 2:
+    """Where nothing is left to ask: another person may be asked what is doubtful.
+
+    Second answers that still wait are no reason not to look again: who is there may not be able to give them.
+    """
+    if project.overlap < 2 or project.memberships.count() < 2 or project.queries.held().exists():
         return False
-    return not project.queries.filter(state__in=[Query.State.OPEN, Query.State.HELD]).exists()
+    again = project.queries.open().asking_again().values("pk")
+    return not project.queries.open().exclude(pk__in=again).exists()
 
 
 def _runs_low(project: Project) -> bool:

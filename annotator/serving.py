@@ -85,8 +85,10 @@ def hold(query: Query, person: User) -> None:
 
 def reopen(query: Query) -> None:
     """Give the query back to the others; withdraw it where its item got an answer meanwhile."""
-    again = (Query.Draw.REVIEW, Query.Draw.OPINION, Query.Draw.RECHECK)
-    is_answered = query.draw not in again and query.item.state == Item.State.ANSWERED
+    if query.draw in (Query.Draw.OPINION, Query.Draw.RECHECK):
+        is_answered = query.item.confidence_source == "review"
+    else:
+        is_answered = query.draw != Query.Draw.REVIEW and query.item.state == Item.State.ANSWERED
     query.state = Query.State.WITHDRAWN if is_answered else Query.State.OPEN
     query.annotator = None
     query.lease = None
@@ -276,4 +278,6 @@ def _why_nothing(project: Project, person: User, budget: Budget) -> str:
         return "waiting" if others else "budget_ended"
     if others:
         return "waiting"
-    return "only_skipped" if project.queries.open().exists() else "all_done"
+    skipped = seen_by(person).filter(outcome=Annotation.Outcome.SKIPPED)
+    left = project.queries.open().filter(item__in=skipped.values("item"))
+    return "only_skipped" if left.exists() else "all_done"

@@ -182,3 +182,54 @@ def test_how_many_answers_are_wrong_follows_from_how_many_agree() -> None:
     at, low, high = told.wrong
     assert at == pytest.approx(0.1, abs=0.001)
     assert 0.08 < low < at < high < 0.13
+
+
+def doubled(project: Project, bob: User, first: str, second: str) -> list[LabelIssue]:
+    """Two people's answers on one item, both doubted."""
+    one = factories.answered(project, bob, first)
+    other = factories.said(one.item, factories.user("carol"), second)
+    Annotation.objects.filter(pk=one.pk).update(item=one.item)
+    return [factories.issue(one, "banana"), factories.issue(other, "banana")]
+
+
+def test_two_doubts_of_one_item_are_kept_and_taken_back_together(project: Project, alice: User, bob: User) -> None:
+    earlier = suspect(project, bob)
+    reviewing.correct(earlier, reviewer=alice)
+    both = doubled(project, bob, "apple", "apple")
+    assert reviewing.confirm_many(project, [one.pk for one in both], reviewer=alice) == 2
+    item = project.items.get(pk=both[0].item_id)
+    assert item.annotations.filter(source="review").count() == 1, "decided once"
+    assert {one.pk for one in reviewing.undo(project, alice)} == {one.pk for one in both}
+    earlier.refresh_from_db()
+    assert earlier.state == "corrected", "what was decided before stays"
+
+
+def test_doubts_of_different_answers_on_one_item_are_not_kept_at_once(project: Project, alice: User, bob: User) -> None:
+    both = doubled(project, bob, "apple", "cherry")
+    assert reviewing.confirm_many(project, [one.pk for one in both], reviewer=alice) == 0
+    assert issues.open_issues(project).count() == 2
+
+
+def test_taking_back_a_second_decision_brings_the_first_one_back(project: Project, alice: User, bob: User) -> None:
+    said = factories.answered(project, bob, "apple")
+    first = labeling.revise(said.item, outcome="out_of_scope", label=None, reviewer=alice)
+    doubt = factories.issue(first, "cherry")
+    reviewing.correct(doubt, reviewer=alice)
+    reviewing.undo(project, alice)
+    item = project.items.get(pk=said.item_id)
+    assert (item.outcome, item.confidence_source) == ("out_of_scope", "review")
+    doubt.refresh_from_db()
+    assert doubt.state == "open"
+    assert doubt.annotation in item.annotations.current(), "it asks about the answer that stands"
+    reviewing.correct(doubt, reviewer=alice)
+    item.refresh_from_db()
+    assert item.label == doubt.expected
+
+
+def test_an_answer_that_was_taken_back_meanwhile_is_not_doubted_again(project: Project, alice: User, bob: User) -> None:
+    issue = suspect(project, bob)
+    reviewing.correct(issue, reviewer=alice)
+    labeling.undo(project, bob)
+    assert reviewing.undo(project, alice) == []
+    issue.refresh_from_db()
+    assert issue.state == "dismissed"

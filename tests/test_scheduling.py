@@ -149,3 +149,17 @@ def test_learner_is_alive_while_it_is_seen() -> None:
     assert scheduling.learner_is_alive()
     Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=21))
     assert not scheduling.learner_is_alive()
+
+
+def test_the_last_answers_are_looked_at_where_another_person_may_be_asked(alice: User, bob: User) -> None:
+    project = factories.project(items=0, batch_size=20)
+    factories.add_items(project, 3, audit="")
+    factories.finished_round(project)
+    for _ in range(3):
+        factories.answered(project, bob)
+    project.refresh_from_db()
+    found = scheduling.open_round_if_due(project)
+    assert found is not None
+    assert found.cause == "Everything has been asked"
+    Round.objects.filter(pk=found.pk).update(state="done", sequence=3)
+    assert scheduling.open_round_if_due(project) is None, "nothing new since"

@@ -242,3 +242,22 @@ def test_who_takes_an_answer_back_takes_its_second_opinion_along(alice: User, bo
     assert (back.item_id, back.state) == (query.item_id, "held")
     query.refresh_from_db()
     assert query.state == "withdrawn"
+
+
+def test_a_second_opinion_on_what_a_review_has_decided_is_not_asked_on(alice: User, bob: User) -> None:
+    project = factories.project(items=0, members=("bob", "carol", "dan"))
+    factories.add_items(project, 3, audit="")
+    query = second_opinion(project, bob)
+    held = factories.held_query(project, factories.user("carol"))
+    assert held.pk == query.pk
+    labeling.revise(held.item, outcome="label", label=factories.label_of(project, "cherry"), reviewer=alice)
+    expire(held)
+    serving.release_expired(project.pk)
+    held.refresh_from_db()
+    assert held.state == "withdrawn"
+
+
+def test_who_cannot_give_the_second_answers_that_are_left_is_told_that_all_is_done(bob: User) -> None:
+    project = factories.project(items=1)
+    second_opinion(project, bob)
+    assert serving.claim_next(project, bob).nothing == "all_done"

@@ -38,6 +38,7 @@ class Asked:
     reason: str
     gain: float | None = None
     pool_size: int | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,25 +139,33 @@ def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult, *, before:
     Nothing without a second person, or where the project asks every item of one person.
     """
     project = found.project
-    share = _share(project)
+    share = _share(project, _sure(pool, result)[1])
     members = list(project.memberships.values_list("user_id", flat=True))
     if project.overlap < 2 or len(members) < 2:
         return Again(share=share)
     known = _Known(found, pool, votes, result, before, _seen(project))
-    opinions = _opinions(known, _people(project, members), share)
-    asked = {one.item for one in opinions}
-    drawn = [one for one in _drawn(known, len(members)) if one.item not in asked]
+    drawn = _drawn(known, len(members))
+    twice = {one.item for one in drawn}
+    opinions = [one for one in _opinions(known, _people(project, members), share) if one.item not in twice]
     notes = []
     if opinions:
         notes.append(f"{len(opinions)} answers are asked again of somebody else, up to {share:.0%} of the batch.")
     return Again((*opinions, *drawn), share, tuple(notes))
 
 
-def _share(project: Project) -> float:
-    """Of the batch: more where second opinions often changed a label lately, less where they seldom did."""
-    answered = project.queries.answered().filter(draw=Query.Draw.OPINION).order_by("-id")[: asking_again.LATEST]
-    rows = list(answered.values_list("standing_id", "item__label_id"))
-    return asking_again.next_share(project.review_share, len(rows), sum(was != now for was, now in rows))
+def _share(project: Project, labels: dict[int, int | None]) -> float:
+    """Of the batch: more where second opinions often changed a label lately, less where they seldom did.
+
+    labels: of items, as this round resolves them. It stays as it is where none was given since the last round.
+    """
+    last = project.rounds.filter(state=Round.State.DONE).order_by("-number").first()
+    given = Annotation.objects.current().filter(project=project, query__draw=Query.Draw.OPINION)
+    if not given.filter(sequence__gt=last.sequence if last else 0).exists():
+        return project.review_share
+    latest = given.order_by("-sequence")[: asking_again.LATEST]
+    rows = list(latest.values_list("query__standing_id", "item_id", "item__label_id"))
+    changed = sum(was != labels.get(item, now) for was, item, now in rows)
+    return asking_again.next_share(project.review_share, len(rows), changed)
 
 
 def _people(project: Project, members: Sequence[int]) -> _People:
@@ -229,7 +238,7 @@ def _drawn(known: _Known, members: int) -> list[Asked]:
     twice = set(made.values_list("item_id", flat=True))
     due = round(RECHECKED * Budget.objects.get(project=project).settled) - len(twice)
     decided = set(pool.ids[known.decided].tolist())
-    answered = np.unique(pool.ids[known.votes.item]).tolist()
+    answered = pool.ids[pool.state == Item.State.ANSWERED].tolist()
     free = [item for item in answered if item not in twice | decided and len(seen.get(item, ())) < members]
     if due < 1 or not free:
         return []
@@ -246,9 +255,10 @@ def _drawn(known: _Known, members: int) -> list[Asked]:
             wanted=None,
             draw=Query.Draw.RECHECK,
             reason="Drawn at random to be answered twice, to see how often people agree.",
-            pool_size=len(free),
+            pool_size=len(free) - place,
+            step=place + 1,
         )
-        for item in items
+        for place, item in enumerate(items)
     ]
 
 
@@ -262,17 +272,19 @@ def _sure(pool: Pool, result: RoundResult) -> tuple[dict[int, float], dict[int, 
     return dict(zip(ids, informed.confidence.tolist(), strict=True)), dict(zip(ids, labels, strict=True))
 
 
-def store(found: Round, again: Again, *, chosen: int, step: int) -> None:
+def store(found: Round, again: Again, *, sequence: int, chosen: int, step: int) -> None:
     """Replace what is still open of earlier rounds' second answers, spread evenly among the batch's questions.
 
-    Left out is what somebody is asked, has taken back or decided meanwhile. chosen: questions of the batch; step:
-    between their ranks.
+    Left out is what somebody is asked, has answered, taken back or decided since the round's sequence number. chosen:
+    questions of the batch; step: between their ranks.
     """
     project = found.project
     project.queries.open().asking_again().update(state=Query.State.WITHDRAWN)
     wanted = [one.item for one in again.asked]
     live = Query.objects.filter(item__in=wanted, state__in=[Query.State.OPEN, Query.State.HELD])
+    later = Annotation.objects.filter(project=project, item__in=wanted, sequence__gt=sequence)
     free = Item.objects.filter(pk__in=wanted, state=Item.State.ANSWERED).exclude(confidence_source="review")
+    free = free.exclude(pk__in=later.values("item"))
     askable = set(free.exclude(pk__in=live.values("item")).values_list("pk", flat=True))
     asked = [one for one in again.asked if one.item in askable]
     between = max(1.0, chosen / max(len(asked), 1))
@@ -289,6 +301,7 @@ def store(found: Round, again: Again, *, chosen: int, step: int) -> None:
             rank=round((place + 1) * between * step) + step - 2,
             probability=1 / one.pool_size if one.pool_size else None,
             pool_size=one.pool_size,
+            draw_step=one.step,
             wanted_id=one.wanted,
             standing_id=one.standing,
         )

@@ -6,7 +6,7 @@ from alcore.rounds import RoundResult
 from annotator.learning.loading import Pool
 from annotator.models import Annotation, Item, Round
 
-PIECE = 200  # rows to a write transaction, which stays under 50 ms
+PIECE = 50  # rows to a write transaction, which stays under 50 ms
 NOTICEABLE = 0.01  # a change of confidence worth a write
 VOTES, MODEL, CONSENSUS = "votes", "model", "consensus"  # where a confidence comes from, beside review and bulk
 
@@ -30,10 +30,13 @@ def store(found: Round, seen: dict[int, tuple[int | None, float]], *, sequence: 
     later = Annotation.objects.filter(project=found.project_id, item__in=list(seen), sequence__gt=sequence)
     told = Item.objects.filter(id__in=list(seen), confidence_source__in=[VOTES, MODEL, CONSENSUS])
     settled = told.exclude(pk__in=later.values("item"))
-    changed = [
-        item for item in settled if by_model or item.label_id == seen[item.pk][0] if _settle(item, *seen[item.pk])
-    ]
-    Item.objects.bulk_update(changed, ["outcome", "label", "confidence", "confidence_source"])
+    known = [item for item in settled if by_model or item.label_id == seen[item.pk][0]]
+    others = [item for item in known if item.label_id != seen[item.pk][0]]
+    surer = [item for item in known if item not in others]
+    relabeled = [item for item in others if _settle(item, *seen[item.pk])]
+    Item.objects.bulk_update(relabeled, ["outcome", "label", "confidence", "confidence_source"])
+    changed = [item for item in surer if _settle(item, *seen[item.pk])]
+    Item.objects.bulk_update(changed, ["confidence", "confidence_source"])
 
 
 def _settle(item: Item, label: int | None, sure: float) -> bool:

@@ -90,7 +90,7 @@ def compute_and_store(found: Round, pulse: "Pulse") -> None:
         noticed=noticing.notice(found, pool, result.resolved, data.features),
         people=measuring.measure(project, pool, result, sequence),
         again=opinions.plan(found, pool, votes, result, before=told),
-        suspected=suspecting.look(pool, data, result),
+        suspected=suspecting.look(pool, data, result, cleaning=project.cleaning),
         worth=worth.compare(project, pool, data, result, sequence),
     )
     began = time.perf_counter()

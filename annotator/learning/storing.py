@@ -65,7 +65,7 @@ def store(outcome: Outcome) -> None:
         found = _still_ours(outcome.round)
         issues = suspecting.store(found, outcome.seen.suspected)
         made = _store_queries(outcome, budget)
-        opinions.store(found, outcome.seen.again, chosen=made, step=RANK_STEP)
+        opinions.store(found, outcome.seen.again, sequence=outcome.sequence, chosen=made, step=RANK_STEP)
         noticing.store(found, outcome.seen.noticed)
         measuring.store(found, outcome.seen.people, outcome.pool)
         budget.save()
@@ -195,6 +195,7 @@ def _store_confidences(outcome: Outcome) -> None:
 def _settle(outcome: Outcome, piece: dict[int, tuple[int | None, float]]) -> None:
     by_model = outcome.result.informed is not None
     with transaction.atomic():
+        budgeting.locked(outcome.round.project_id)  # no answer or decision comes between reading and writing
         _still_ours(outcome.round)
         resolving.store(outcome.round, piece, sequence=outcome.sequence, by_model=by_model)
 

@@ -17,7 +17,7 @@ from annotator.models import Annotation, LabelIssue, Round
 
 CALM = 0.5  # of the doubt that raised an issue: it stays open until the doubt falls below
 BESIDE = 3  # nearest items shown for each of the two labels
-MOST_SHOWN = 500  # suspects, the worst, that are shown with their neighbors
+MOST_SHOWN = 500  # suspects, the worst, that one round brings before people
 State, Cause = LabelIssue.State, LabelIssue.Cause
 
 
@@ -36,24 +36,31 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Suspected:
-    """suspects: the worst first. wrong: item -> probability that its label is wrong; None where no model may say.
+    """suspects: the worst first, no more than may be shown. twins: items whose near-duplicate has another label.
 
-    confused: pairs of labels, as a round's row keeps them.
+    wrong: item -> probability that its label is wrong; None where no model may say. confused: pairs of labels, as a
+    round's row keeps them.
     """
 
     suspects: tuple[Suspect, ...] = ()
+    twins: frozenset[int] = frozenset()
     wrong: dict[int, float] | None = None
     confused: tuple[dict[str, Any], ...] = ()
 
 
-def look(pool: Pool, data: RoundInput, result: RoundResult) -> Suspected:
-    """What a round's result says of the labels, as sure as it has proved right; nothing is written."""
+def look(pool: Pool, data: RoundInput, result: RoundResult, *, cleaning: bool) -> Suspected:
+    """What a round's result says of the labels, as sure as it has proved right; nothing is written.
+
+    cleaning: whether the project wants to be told of wrong labels at all.
+    """
     resolved = result.resolved
     ids = pool.ids[resolved.items].tolist()
     wrong = dict(zip(ids, (1 - resolved.confidence).tolist(), strict=True)) if result.prior is not None else None
-    twins = _twins(data, result, {issue.item for issue in result.issues})
-    found = [*((issue, Cause.MODEL) for issue in result.issues), *((issue, Cause.DUPLICATE) for issue in twins)]
-    beside = _beside(pool, data, result, [issue for issue, _ in found[:MOST_SHOWN]])
+    twins = _twins(data, result) if cleaning else []
+    model = {issue.item for issue in result.issues}
+    both = [(issue, Cause.DUPLICATE) for issue in twins if issue.item not in model]
+    found = [*((issue, Cause.MODEL) for issue in result.issues), *both][:MOST_SHOWN]
+    beside = _beside(pool, data, result, [issue for issue, _ in found])
     sure = _sure(result)
     suspects = [
         Suspect(
@@ -67,7 +74,8 @@ def look(pool: Pool, data: RoundInput, result: RoundResult) -> Suspected:
         )
         for issue, cause in found
     ]
-    return Suspected(tuple(suspects), wrong, tuple(_confused(pool, result)))
+    named = frozenset(pool.ids[[issue.item for issue in twins]].tolist())
+    return Suspected(tuple(suspects), named, wrong, tuple(_confused(pool, result)))
 
 
 def _sure(result: RoundResult) -> dict[int, float]:
@@ -79,7 +87,7 @@ def _sure(result: RoundResult) -> dict[int, float]:
     return dict(zip(resolved.items.tolist(), told.tolist(), strict=True))
 
 
-def _twins(data: RoundInput, result: RoundResult, known: Collection[int]) -> list[Found]:
+def _twins(data: RoundInput, result: RoundResult) -> list[Found]:
     """Of near-duplicates with different labels the less sure, against the surest; none that a reviewer decided."""
     resolved = result.resolved
     groups = resolved.items if data.groups is None else data.groups[resolved.items]
@@ -96,7 +104,6 @@ def _twins(data: RoundInput, result: RoundResult, known: Collection[int]) -> lis
             float(resolved.confidence[place]),
         )
         for place in differ
-        if int(resolved.items[place]) not in known
     ]
 
 
@@ -152,15 +159,19 @@ def store(found: Round, suspected: Suspected) -> int:
 
 
 def _past(found: Round, suspected: Suspected, raised: Collection[int]) -> list[int]:
-    """Open issues that no model raises now or doubts half as much as when they were raised, so that the queue is calm.
+    """Open issues that no model raises now or doubts half as much as when they came, so that the queue is calm.
 
-    A round whose model is not good enough to say anything dismisses none.
+    A round whose model is not good enough to say anything dismisses none of those. Near-duplicates that agree by now
+    are no issue any more.
     """
+    still = found.project.issues.filter(state=State.OPEN).exclude(annotation_id__in=raised)
+    twins = [one.pk for one in still.filter(cause=Cause.DUPLICATE) if one.item_id not in suspected.twins]
     wrong = suspected.wrong
     if wrong is None:
-        return []
-    still = found.project.issues.filter(state=State.OPEN, cause=Cause.MODEL).exclude(annotation_id__in=raised)
-    return [one.pk for one in still if wrong.get(one.item_id, 0.0) < CALM * (1 - (one.quality or 0.0))]
+        return twins
+    doubted = still.filter(cause=Cause.MODEL)
+    calm = [one.pk for one in doubted if wrong.get(one.item_id, 0.0) < CALM * (1 - (one.quality or 0.0))]
+    return [*twins, *calm]
 
 
 def _raised(found: Round, suspected: Suspected) -> dict[int, LabelIssue]:

@@ -106,6 +106,8 @@ class Query(models.Model):
         indexes = [
             # the next query to serve is one step in this index (promises 2 and 7)
             models.Index(fields=["project", "state", "rank", "id"], name="query_next"),
+            # what was asked twice at random, at any number of questions (promise 7)
+            models.Index(fields=["project"], condition=models.Q(draw="recheck"), name="query_asked_twice"),
         ]
 
     def __str__(self) -> str:

@@ -61,3 +61,13 @@ def test_what_does_not_fit_is_refused() -> None:
         expected_gain(half, np.ones((1, 3, 3), dtype=np.float32))
     with pytest.raises(ValueError, match="agreed"):
         recalibrated(half, np.ones(2, dtype=np.float32), np.ones(3, dtype=bool))
+
+
+def test_people_of_whom_one_number_is_known_tell_as_much_as_with_even_tables() -> None:
+    rng = np.random.default_rng(0)
+    posterior = rng.dirichlet(np.ones(5), 40).astype(np.float32)
+    given = rng.random((40, 5)) < 0.4
+    rates = np.array([0.9, 0.6], dtype=np.float32)
+    tables = np.stack([table(float(rate), 5) for rate in rates])
+    for said in (None, given):
+        assert expected_gain(posterior, rates, said) == pytest.approx(expected_gain(posterior, tables, said), abs=1e-5)

@@ -81,9 +81,9 @@ def test_some_answers_are_drawn_at_random_to_be_asked_twice(alice: User, bob: Us
     project, _ = digits(bob)
     next_round(project)
     drawn = list(project.queries.open().filter(draw="recheck").select_related("item"))
-    opinions_too = project.queries.open().filter(draw="opinion").values_list("item", flat=True)
-    assert 10 - len(opinions_too) <= len(drawn) <= 10, "4 % of 250"
-    assert all(query.probability and query.pool_size == LABELED for query in drawn)
+    assert len(drawn) == 10, "4 % of 250"
+    assert {(query.draw_step, query.pool_size) for query in drawn} == {(n + 1, LABELED - n) for n in range(10)}
+    assert all(query.probability == 1 / (query.pool_size or 1) for query in drawn)
     answer(project, alice, drawn[0])
     seen = opinions.rechecks(project)
     assert len(seen.sure) == (drawn[0].score is not None)
@@ -102,19 +102,43 @@ def test_nobody_is_asked_again_where_the_project_asks_one_person_or_has_one(alic
     assert not project.queries.asking_again().exists()
 
 
-def test_more_is_asked_again_where_it_often_changes_a_label(alice: User, bob: User) -> None:
-    project, _ = digits(bob)
-    items = list(project.items.filter(state="answered")[:30])
-    other = factories.label_of(project, "0")
+def given_again(project: Project, person: User, items: list[Item], *, changes: bool) -> None:
+    """Second opinions on these items: by each the label came to be another one than it was, or stayed."""
     for item in items:
-        standing = None if item.label == other else other
-        factories.open_query(item, draw="opinion", standing=standing, state="answered", annotator=alice)
-        Item.objects.filter(pk=item.pk).update(state="answered")
+        assert item.label is not None
+        other = factories.label_of(project, str((int(item.label.name) + 1) % 10))
+        standing = other if changes else item.label
+        query = factories.open_query(item, draw="opinion", standing=standing, state="answered", annotator=person)
+        said = factories.said(item, person, item.label.name)
+        Annotation.objects.filter(pk=said.pk).update(query=query)
+        Item.objects.filter(pk=item.pk).update(state="answered", confidence_source="votes")
+
+
+def test_more_is_asked_again_where_it_often_changes_a_label(alice: User, bob: User) -> None:
+    project, wrong = digits(bob)
+    items = list(project.items.filter(state="answered", audit="").exclude(pk__in=wrong).order_by("pk"))
+    given_again(project, alice, items[:40], changes=True)
     next_round(project)
     project.refresh_from_db()
     assert project.review_share == pytest.approx(0.25)
-    for query in project.queries.filter(draw="opinion", state="answered"):
-        Query.objects.filter(pk=query.pk).update(standing=query.item.label)
+    next_round(project)
+    project.refresh_from_db()
+    assert project.review_share == pytest.approx(0.25), "the same evidence counts once"
+    given_again(project, alice, items[40:100], changes=False)
     next_round(project)
     project.refresh_from_db()
     assert project.review_share == pytest.approx(0.125)
+
+
+def test_what_was_answered_while_the_round_was_computed_is_not_asked_again(alice: User, bob: User) -> None:
+    project, _ = digits(bob)
+    found = next_round(project)
+    asked = project.queries.open().filter(draw="opinion").select_related("item")
+    item, other = asked[0].item, asked[1].item
+    sequence = Budget.objects.get(project=project).sequence
+    answer(project, alice, asked[0])
+    doubt = [
+        opinions.Asked(one.pk, one.label_id, 0.5, 0.5, None, Query.Draw.OPINION, "Again.") for one in (item, other)
+    ]
+    opinions.store(found, opinions.Again(tuple(doubt)), sequence=sequence, chosen=10, step=10)
+    assert list(project.queries.open().asking_again().values_list("item", flat=True)) == [other.pk]
