@@ -94,6 +94,7 @@ class Sureness:
     called: float | None
     answered: int
     agreed: int
+    expected: float | None = None  # share that should agree if labels are as sure as called, for second answers err too
 
     @property
     def share(self) -> float:
@@ -133,11 +134,12 @@ class Twice:
         return float((1 - max(inside, 0.0) ** 0.5) / quadratic)
 
 
+USUAL = 0.75  # how often somebody is right of whom nothing is known yet
 BANDS = ((0.0, 0.8, "below 80 %"), (0.8, 0.9, "80 to 90 %"), (0.9, 0.97, "90 to 97 %"), (0.97, 1.01, "above 97 %"))
 
 
 def twice(project: Project) -> Twice:
-    """What second answers to items drawn at random say; one query."""
+    """What second answers to items drawn at random say; a few queries, by an index of these alone."""
     said = (
         Annotation.objects.current()
         .filter(query__in=project.queries.answered().filter(draw=Query.Draw.RECHECK), late=False)
@@ -156,12 +158,22 @@ def twice(project: Project) -> Twice:
         wanted[f"{name}_called"] = Avg("query__score", filter=part)
     found = said.aggregate(**wanted)
     titles = {"whole": "All", "audit": "The audit's", **{f"band{place}": band[2] for place, band in enumerate(BANDS)}}
-    told = {
-        name: Sureness(title, found[f"{name}_called"], found[f"{name}_answered"], found[f"{name}_agreed"])
-        for name, title in titles.items()
-    }
+    labels, right = project.labels.count() + 1, _right(project, said)
+    told = {}
+    for name, title in titles.items():
+        called = found[f"{name}_called"]
+        expected = None if called is None else called * right + (1 - called) * (1 - right) / max(labels - 1, 1)
+        told[name] = Sureness(title, called, found[f"{name}_answered"], found[f"{name}_agreed"], expected)
     bands = [told[f"band{place}"] for place in range(len(BANDS)) if told[f"band{place}"].answered]
-    return Twice(told["whole"], bands, told["audit"], project.labels.count() + 1)
+    return Twice(told["whole"], bands, told["audit"], labels)
+
+
+def _right(project: Project, said: QuerySet[Annotation]) -> float:
+    """How often those who gave these answers are right."""
+    known = dict(project.qualities.values_list("annotator_id", "value"))
+    counts = list(said.order_by().values_list("annotator_id").annotate(Count("id")))
+    total = sum(count for _, count in counts)
+    return sum(known.get(person, USUAL) * count for person, count in counts) / total if total else USUAL
 
 
 @dataclass(frozen=True)

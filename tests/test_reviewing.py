@@ -173,6 +173,9 @@ def test_second_answers_tell_how_sure_is_sure(project: Project, alice: User, bob
         ("below 80 %", 1, 1), ("90 to 97 %", 2, 1),
     ]  # fmt: skip
     assert told.bands[1].called == pytest.approx(0.95)
+    assert told.bands[1].expected == pytest.approx(0.95 * 0.75 + 0.05 * 0.25 / 3), "nothing is known of bob yet"
+    factories.quality(project, bob, value=1.0)
+    assert issues.twice(project).bands[1].expected == pytest.approx(0.95)
 
 
 def test_how_many_answers_are_wrong_follows_from_how_many_agree() -> None:
