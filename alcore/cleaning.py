@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from alcore import doubt
+from alcore import doubt, suspects
 from alcore.checking import require_finite, require_probs, require_shape
 from alcore.consensus import Consensus
 from alcore.evidence import judges
@@ -64,15 +64,16 @@ class Cleaned:
     weights: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
 
-def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
+def clean(labeled: Labeled, resolved: Consensus, *, seed: int, way: str = suspects.DEFAULT) -> Cleaned:
     """Look for wrong labels: votes against judges that never saw them, weighed by `doubt.weigh`.
 
     The judges are the round's own ensemble, the nearest neighbors, and trees. Accused is what is wrong with a
     probability of one half or more, but no more than a fifth of all labels and a quarter of a class's, no class with
     fewer than three labels in the other folds, nothing that a reviewer confirmed, and nobody before the model is good
     enough: the lower end of its out-of-fold accuracy (Wilson, 95 %) must exceed one half and the share of the commonest
-    class. Above that share alone it has a say in how sure each label is, and accuses nobody. weights: those of suspects
-    are the probability of being right, .05 at least, divided by their mean.
+    class. Above that share alone it has a say in how sure each label is, and accuses nobody. weights, divided by their
+    mean: those of suspects are, by the way to train on them (a key of `suspects`), the probability of being right, .05
+    at least, or nothing, or like all others.
 
     Raises ValueError on unequal lengths, NaN or infinity. Deterministic for a seed.
     """
@@ -93,9 +94,12 @@ def clean(labeled: Labeled, resolved: Consensus, *, seed: int) -> Cleaned:
     issues = tuple(
         LabelIssue(int(resolved.items[i]), int(labels[i]), int(expected[i]), float(1 - wrong[i])) for i in accused
     )
-    even[accused] = np.clip(1 - wrong[accused], LOWEST_WEIGHT, 1)
+    if way == suspects.WEIGH:
+        even[accused] = np.clip(1 - wrong[accused], LOWEST_WEIGHT, 1)
+    elif way == suspects.LEAVE_OUT:
+        even[accused] = 0
     weights = (even / even.mean()).astype(np.float32)
-    return Cleaned(issues, wrong, weighed.prior, weighed.informed, _told(wrong[accused]), weights)
+    return Cleaned(issues, wrong, weighed.prior, weighed.informed, _told(wrong[accused], way), weights)
 
 
 def tells(labels: Ints, probs: Floats) -> bool:
@@ -155,10 +159,12 @@ def _accused(wrong: Floats, labels: Ints, expected: Ints, folds: Ints) -> Ints:
     return np.asarray(found[place < room[labels[found]]][: int(MOST_SUSPECTS * len(labels))])
 
 
-def _told(wrong: Floats) -> str:
+def _told(wrong: Floats, way: str) -> str:
     if not len(wrong):
         return ""
-    return f"{len(wrong)} suspect answers weighed less in training; about {wrong.sum():.0f} of them should be wrong."
+    what = {suspects.WEIGH: "weighed less in training", suspects.LEAVE_OUT: "were left out of training"}
+    done = what.get(way, "taught like all others")
+    return f"{len(wrong)} suspect answers {done}; about {wrong.sum():.0f} of them should be wrong."
 
 
 def _seen_enough(labels: Ints, expected: Ints, folds: Ints) -> NDArray[np.bool_]:

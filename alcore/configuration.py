@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from alcore import catalog, schemes
+from alcore import catalog, schemes, suspects
 from alcore.replay import Pace
 
 
 @dataclass(frozen=True)
 class RoundConfig:
-    """How a round is run. Raises ValueError where the strategy, a guard or the way to go on is in no catalog."""
+    """How a round is run. Raises ValueError where what is named is in no catalog."""
 
     labels: int  # K, without out of scope
     strategy: str = catalog.DEFAULT
@@ -16,6 +16,7 @@ class RoundConfig:
     random_share: float = 0.1  # keeps the labels representative: 10 to 20 % in the literature
     seed: int = 0
     cleaning: bool = True
+    suspects: str = suspects.DEFAULT  # a key of `suspects`: what training does with labels that look wrong
     spread: bool = True  # a batch by score is spread over the pool; its best alone are often alike
     guards: tuple[str, ...] = ()  # keys of catalog.GUARDS
     certify: bool = False  # look for what people may confirm in bulk
@@ -28,6 +29,7 @@ class RoundConfig:
         catalog.get(self.strategy)
         for guard in self.guards:
             catalog.get_guard(guard)
+        suspects.get(self.suspects)
         if self.replay:
             schemes.get(self.replay)
         if self.restart_every < 0:

@@ -20,6 +20,7 @@ from alcore import (
     scoring,
     selection,
     semi_supervised,
+    suspects,
 )
 from alcore.certifying import Certified
 from alcore.cleaning import LabelIssue
@@ -270,13 +271,15 @@ def _train(lesson: Lesson, found: _Findings, watch: Clock) -> Model:
     if not lesson.config.cleaning:
         return model
     with watch.step("clean"):
-        cleaned = cleaning.clean(_labeled(lesson, oof), found.resolved, seed=lesson.config.seed)
-        found.issues, found.weights, found.downweighted = cleaned.issues, cleaned.weights, len(cleaned.issues)
+        way = lesson.config.suspects
+        cleaned = cleaning.clean(_labeled(lesson, oof), found.resolved, seed=lesson.config.seed, way=way)
+        found.issues, found.weights = cleaned.issues, cleaned.weights
+        found.downweighted = 0 if way == suspects.KEEP else len(cleaned.issues)
         found.notes += [cleaned.note] if cleaned.note else []
         if cleaned.wrong is not None:
             found.resolved = replace(found.resolved, confidence=1 - cleaned.wrong)
             found.prior, found.informed = cleaned.prior, cleaned.informed
-    if not found.issues:
+    if not found.downweighted:
         return model
     with watch.step("train"):
         return lesson.weighed(found.weights)

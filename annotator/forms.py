@@ -9,7 +9,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.utils.html import escape
 
-from alcore import schemes
+from alcore import schemes, suspects
 from alcore.catalog import DEFAULT, GUARDS, STRATEGIES
 from annotator import pretrained
 from annotator.errors import RefusedError
@@ -224,6 +224,12 @@ class SettingsForm(forms.Form):
         choices=lambda: [(scheme.key, f"{scheme.title}: {scheme.meaning}") for scheme in schemes.OFFERED],
         required=False,
         help_text="How earlier labels are kept in mind where a round continues.",
+    )
+    suspects = forms.ChoiceField(
+        label="Suspect answers in training",
+        choices=lambda: [(way.key, f"{way.title}: {way.meaning}") for way in suspects.OFFERED],
+        required=False,
+        help_text="Until somebody has decided them. Whatever they do in training, they are listed and stay unchanged.",
     )
     semi_supervised = forms.BooleanField(
         label="Use unlabelled items too",

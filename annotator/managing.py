@@ -46,6 +46,7 @@ class Settings:
     balance_training: bool = False
     training: str = ""
     replay: str = ""
+    suspects: str = ""
     semi_supervised: bool = False
 
 
@@ -95,9 +96,8 @@ def _again(settings: Settings, now: Project) -> dict[str, Any]:
 def _training(settings: Settings, kind: str, encoder: str, now: Project | None = None) -> dict[str, Any]:
     """How rounds train: the fields of a project, by what was chosen, or else what is chosen now, or the usual."""
     now = now or Project()
-    chosen = {
-        name: getattr(settings, name) or getattr(now, name) for name in ("head", "posterior", "training", "replay")
-    }
+    names = ("head", "posterior", "training", "replay", "suspects")
+    chosen = {name: getattr(settings, name) or getattr(now, name) for name in names}
     require_head_suits(chosen["head"], kind=kind, encoder=encoder)
     switches = {name: getattr(settings, name) for name in ("balance_training", "semi_supervised")}
     return {**chosen, **switches}

@@ -117,6 +117,7 @@ def _compute(found: Round, data: RoundInput, head: CrossFitted, basis: Basis, pu
         random_share=project.random_share,
         seed=found.seed,
         cleaning=project.cleaning,
+        suspects=project.suspects,
         guards=tuple(project.guards),
         certify=project.certify and not imprecise,
         replay=project.replay if project.goes_on else "",

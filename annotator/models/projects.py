@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.text import slugify
 
-from alcore import asking_again, schemes
+from alcore import asking_again, schemes, suspects
 from annotator.errors import InvalidInputError
 
 AUDIT_SHARE = 0.2  # of the questions asked, while the audit has items left
@@ -72,6 +72,7 @@ class Project(models.Model):
     batch_size = models.PositiveIntegerField(default=20)
     random_share = models.FloatField(default=0.1)
     cleaning = models.BooleanField(default=True)
+    suspects = models.CharField(max_length=10, default=suspects.DEFAULT)  # a key of alcore.suspects.OFFERED
     overlap = models.PositiveSmallIntegerField(default=3)  # people that one item is asked of, at most
     confidence = models.FloatField(default=0.9)  # in an item's label, from which on nobody else is asked
     review_share = models.FloatField(default=asking_again.START)  # of a batch that asks again; rounds adapt it

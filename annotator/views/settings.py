@@ -18,7 +18,7 @@ from annotator.views.requests import PersonRequest, signed_in
 FIELDS = (
     "name", "guidelines", "strategy", "batch_size", "limit", "cleaning", "guards", "certify", "overlap",
     "confidence", "encoder", "encoder_path", "head", "posterior", "balance_training", "training", "replay",
-    "semi_supervised",
+    "suspects", "semi_supervised",
 )  # fmt: skip
 
 

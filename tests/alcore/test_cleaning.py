@@ -15,7 +15,7 @@ from tests.alcore.test_evidence import digits, folds
 def cleaned(count: int = 500, *, flipped: float = 0.1, seed: int = 0, **changed: Any) -> tuple[Cleaned, np.ndarray]:
     """One person's answers on digits; what cleaning says, and which answers are wrong."""
     features, labels, wrong = digits(count, seed, flipped)
-    labels = changed.pop("labels", labels)
+    labels, way = changed.pop("labels", labels), changed.pop("way", "weigh")
     given = folds(count)
     probs = judges.out_of_fold(judges.logistic, features, labels, [given], classes=11, seed=0)
     fields = {
@@ -26,7 +26,7 @@ def cleaned(count: int = 500, *, flipped: float = 0.1, seed: int = 0, **changed:
         "trusted": np.zeros(count, dtype=bool),
     }
     resolved = resolve(np.arange(count), np.zeros(count, dtype=np.int64), labels, classes=11)
-    return clean(Labeled(**(fields | changed)), resolved, seed=seed), wrong
+    return clean(Labeled(**(fields | changed)), resolved, seed=seed, way=way), wrong
 
 
 def test_flipped_labels_are_found_and_weigh_less() -> None:
@@ -112,3 +112,16 @@ def test_it_is_the_same_again_and_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="probs"):
         cleaned(probs=np.full((500, 4), 0.25, dtype=np.float32))
     assert cleaning.SUSPECT == 0.5
+
+
+def test_suspects_weigh_less_or_nothing_or_as_much_as_all_others() -> None:
+    weighed, left_out, kept = (cleaned(way=way)[0] for way in ("weigh", "leave_out", "keep"))
+    accused = np.array([issue.item for issue in weighed.issues])
+    assert len(accused) > 5
+    assert weighed.issues == left_out.issues == kept.issues
+    assert (left_out.weights[accused] == 0).all()
+    assert left_out.weights.mean() == pytest.approx(1, abs=1e-5)
+    assert (weighed.weights[accused] > 0).all()
+    assert (kept.weights == 1).all()
+    assert "left out of training" in left_out.note
+    assert "taught like all others" in kept.note

@@ -73,3 +73,14 @@ def test_what_deciding_was_worth_is_measured_on_the_audit(alice: User, bob: User
     assert told["audited"] == Annotation.objects.filter(item__in=audit).values("item").distinct().count()
     assert told["low"] <= told["after"] - told["before"] <= told["high"]
     assert told["after"] >= told["before"]
+
+
+@pytest.mark.parametrize(
+    ("way", "told"), [("leave_out", "were left out of training"), ("keep", "taught like all others")]
+)
+def test_suspects_teach_as_the_project_says(alice: User, bob: User, way: str, told: str) -> None:
+    project, _ = digits(bob, suspects=way)
+    found = next_round(project)
+    assert any(told in note for note in found.notes)
+    assert (found.downweighted == 0) == (way == "keep")
+    assert found.issues_found > 5
