@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Aggregate, Avg, Count, F, Q, QuerySet, Sum
 
@@ -74,7 +75,7 @@ class Outcome:
 
 
 def outcome(project: Project) -> Outcome:
-    """Of issues that a model raised; one query, counted by an index."""
+    """Of issues that a model raised."""
     flags = LabelIssue.objects.filter(project=project, cause=LabelIssue.Cause.MODEL)
     closed = Q(state__in=[State.CONFIRMED, State.CORRECTED])
     counted = flags.aggregate(
@@ -84,6 +85,12 @@ def outcome(project: Project) -> Outcome:
         promised=Sum(1 - F("quality"), filter=closed),
     )
     return Outcome(**{**counted, "promised": counted["promised"] or 0.0})
+
+
+def worth(project: Project) -> dict[str, Any]:
+    """What changed labels did to the audited accuracy, by the last round that could say; empty where none could."""
+    said = project.rounds.filter(state=Round.State.DONE).exclude(worth={}).order_by("-number").first()
+    return said.worth if said else {}
 
 
 @dataclass(frozen=True)
@@ -138,13 +145,16 @@ USUAL = 0.75  # how often somebody is right of whom nothing is known yet
 BANDS = ((0.0, 0.8, "below 80 %"), (0.8, 0.9, "80 to 90 %"), (0.9, 0.97, "90 to 97 %"), (0.97, 1.01, "above 97 %"))
 
 
+def second_answers(project: Project) -> QuerySet[Annotation]:
+    """To items drawn at random to be answered twice; found by an index of these alone."""
+    drawn = project.queries.answered().filter(draw=Query.Draw.RECHECK)
+    said = Annotation.objects.current().filter(query__in=drawn, late=False)
+    return said.exclude(outcome=Annotation.Outcome.SKIPPED)
+
+
 def twice(project: Project) -> Twice:
-    """What second answers to items drawn at random say; a few queries, by an index of these alone."""
-    said = (
-        Annotation.objects.current()
-        .filter(query__in=project.queries.answered().filter(draw=Query.Draw.RECHECK), late=False)
-        .exclude(outcome=Annotation.Outcome.SKIPPED)
-    )
+    """What second answers to items drawn at random say."""
+    said = second_answers(project)
     same = Q(label=F("query__standing")) | Q(label__isnull=True, query__standing__isnull=True)
     parts = {
         "whole": Q(),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from statistics import median
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Q
@@ -89,11 +90,14 @@ def person(project: Project, user: User) -> PersonFigures:
     names[None] = "Out of scope"
     told = quality.confused if quality else []
     pairs = [ConfusedPair(names[p["true"]], names[p["given"]], p["expected"], p["of"]) for p in told]
-    own = project.annotations.current().filter(annotator=user, source=Annotation.Source.ANSWER, seconds__isnull=False)
-    seconds = sorted(took for took in own.order_by("-sequence").values_list("seconds", flat=True)[:PACE_OF] if took)
-    return PersonFigures(
-        quality, pairs, seconds[len(seconds) // 2] if seconds else None, _points(quality.curve if quality else [])
-    )
+    return PersonFigures(quality, pairs, pace(project, user.pk), _points(quality.curve if quality else []))
+
+
+def pace(project: Project, person_id: int) -> float | None:
+    """Seconds to an answer, the median of the person's latest; None where none was timed."""
+    own = project.annotations.current().filter(annotator=person_id, source=Annotation.Source.ANSWER, seconds__gt=0)
+    latest = [took for took in own.order_by("-sequence").values_list("seconds", flat=True)[:PACE_OF] if took]
+    return median(latest) if latest else None
 
 
 def _points(curve: list[float | None]) -> str:

@@ -232,12 +232,6 @@ def certified(project: Project) -> certifying.Figures | None:
     return found if project.certify or found.certified else None
 
 
-def worth(project: Project) -> dict[str, Any]:
-    """What changed labels did to the audited accuracy, by the last round that could say; empty where none could."""
-    said = project.rounds.filter(state=Round.State.DONE).exclude(worth={}).order_by("-number").first()
-    return said.worth if said else {}
-
-
 def curve(project: Project) -> list[dict[str, Any]]:
     """Accuracy by labels used, one point a finished round; null where there is too little to say."""
     done = project.rounds.filter(state=Round.State.DONE).order_by("number")

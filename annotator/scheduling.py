@@ -7,7 +7,7 @@ from django.db.models import Max, OuterRef, Subquery
 from django.utils import timezone
 
 from annotator.errors import RefusedError
-from annotator.models import Budget, Novelty, Project, Round, Worker
+from annotator.models import Budget, Novelty, Project, Query, Round, Worker
 
 LEARNER_SILENT_AFTER = timedelta(seconds=20)  # four missed heartbeats
 ROUND_STALE_AFTER = timedelta(seconds=60)
@@ -122,8 +122,7 @@ def _may_ask_again(project: Project) -> bool:
     """
     if project.overlap < 2 or project.memberships.count() < 2 or project.queries.held().exists():
         return False
-    again = project.queries.open().asking_again().values("pk")
-    return not project.queries.open().exclude(pk__in=again).exists()
+    return not project.queries.open().exclude(draw__in=Query.AGAIN).exists()
 
 
 def _runs_low(project: Project) -> bool:

@@ -85,7 +85,7 @@ def hold(query: Query, person: User) -> None:
 
 def reopen(query: Query) -> None:
     """Give the query back to the others; withdraw it where its item got an answer meanwhile."""
-    if query.draw in (Query.Draw.OPINION, Query.Draw.RECHECK):
+    if query.draw in Query.AGAIN:
         is_answered = query.item.confidence_source == "review"
     else:
         is_answered = query.draw != Query.Draw.REVIEW and query.item.state == Item.State.ANSWERED

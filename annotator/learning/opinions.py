@@ -1,8 +1,7 @@
 """Second answers: which items are asked again and of whom, and what such answers have shown so far."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.utils import timezone
@@ -11,15 +10,14 @@ from numpy.typing import NDArray
 from alcore import asking_again, overlap
 from alcore.consensus import RIGHT
 from alcore.rounds import RoundResult
+from annotator import issues, people
 from annotator.learning.loading import Floats, Ints, Pool, Votes
 from annotator.models import Annotation, Budget, Item, LabelIssue, Project, Query, Round
+from annotator.serving import LABELS_TOO
 
 REVIEWED = 0.98  # how far a review's decision is to be trusted
-RECHECKED = 0.04  # of all answers: second ones to items drawn at random (2 to 5 %: Goh et al. 2022 audit as much)
-LABELS_NOW = timedelta(days=1)  # since the last answer of somebody who is asked
-PACE_OF = 200  # latest answers whose median is the cost of one
+RECHECKED = 0.04  # of all answers: second ones to items drawn at random
 LOOKED_AT = 10_000  # least sure items among which those to be asked again are sought
-Outcome = Annotation.Outcome
 Bools = NDArray[np.bool_]
 
 
@@ -36,7 +34,6 @@ class Asked:
     wanted: int | None
     draw: Query.Draw
     reason: str
-    gain: float | None = None
     pool_size: int | None = None
     step: int | None = None
 
@@ -59,14 +56,23 @@ class _People:
 
 
 @dataclass(frozen=True)
+class _Label:
+    """An item's label, how sure it is, and was before it was recalibrated."""
+
+    label: int | None
+    sure: float
+    uncalibrated: float
+
+
+@dataclass(frozen=True)
 class _Known:
-    """What there is to choose from. seen: item -> who has answered or skipped it."""
+    """What there is to choose from. labels: by item, where a model has a say. seen: item -> who has had it."""
 
     round: Round
     pool: Pool
     votes: Votes
     result: RoundResult
-    before: RoundResult
+    labels: dict[int, _Label]
     seen: dict[int, set[int]]
 
     @property
@@ -81,9 +87,9 @@ class Rechecks:
     themselves; agreed: whether it was; trust: how likely who said so is right.
     """
 
-    sure: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
-    agreed: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
-    trust: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    sure: Floats
+    agreed: Bools
+    trust: Floats
 
 
 def recalibrated(project: Project, result: RoundResult) -> RoundResult:
@@ -115,12 +121,7 @@ def rechecks(project: Project) -> Rechecks:
     too.
     """
     trusted = dict(project.qualities.values_list("annotator_id", "value"))
-    said = (
-        Annotation.objects.current()
-        .filter(project=project, query__draw=Query.Draw.RECHECK, query__uncalibrated__isnull=False)
-        .exclude(outcome=Outcome.SKIPPED)
-        .filter(late=False)
-    )
+    said = issues.second_answers(project).filter(query__uncalibrated__isnull=False)
     rows = list(said.values_list("query__uncalibrated", "query__standing_id", "label_id", "annotator_id"))
     looked = [(float(sure or 0), standing == label, trusted.get(who, RIGHT)) for sure, standing, label, who in rows]
     flags = project.issues.filter(cause=LabelIssue.Cause.MODEL, uncalibrated__isnull=False)
@@ -139,21 +140,21 @@ def plan(found: Round, pool: Pool, votes: Votes, result: RoundResult, *, before:
     Nothing without a second person, or where the project asks every item of one person.
     """
     project = found.project
-    share = _share(project, _sure(pool, result)[1])
     members = list(project.memberships.values_list("user_id", flat=True))
     if project.overlap < 2 or len(members) < 2:
-        return Again(share=share)
-    known = _Known(found, pool, votes, result, before, _seen(project))
+        return Again(share=project.review_share)
+    known = _Known(found, pool, votes, result, _labels(pool, result, before), _seen(project))
+    share = _share(project, known.labels)
     drawn = _drawn(known, len(members))
     twice = {one.item for one in drawn}
-    opinions = [one for one in _opinions(known, _people(project, members), share) if one.item not in twice]
+    opinions = [one for one in _opinions(known, _whom(project, members), share) if one.item not in twice]
     notes = []
     if opinions:
         notes.append(f"{len(opinions)} answers are asked again of somebody else, up to {share:.0%} of the batch.")
     return Again((*opinions, *drawn), share, tuple(notes))
 
 
-def _share(project: Project, labels: dict[int, int | None]) -> float:
+def _share(project: Project, labels: dict[int, _Label]) -> float:
     """Of the batch: more where second opinions often changed a label lately, less where they seldom did.
 
     labels: of items, as this round resolves them. It stays as it is where none was given since the last round.
@@ -164,26 +165,20 @@ def _share(project: Project, labels: dict[int, int | None]) -> float:
         return project.review_share
     latest = given.order_by("-sequence")[: asking_again.LATEST]
     rows = list(latest.values_list("query__standing_id", "item_id", "item__label_id"))
-    changed = sum(was != labels.get(item, now) for was, item, now in rows)
+    changed = sum(was != (labels[item].label if item in labels else now) for was, item, now in rows)
     return asking_again.next_share(project.review_share, len(rows), changed)
 
 
-def _people(project: Project, members: Sequence[int]) -> _People:
+def _whom(project: Project, members: Sequence[int]) -> _People:
     """Those who label these days, where there are two or more, else everybody."""
     said = Annotation.objects.filter(project=project, source=Annotation.Source.ANSWER, annotator__in=members)
-    recent = said.filter(created_at__gte=timezone.now() - LABELS_NOW).order_by().values_list("annotator", flat=True)
+    recent = said.filter(created_at__gte=timezone.now() - LABELS_TOO).order_by().values_list("annotator", flat=True)
     active = set(recent.distinct())
     ids = sorted(active) if len(active) > 1 else sorted(members)
-    pace = [_pace(project, person) for person in ids]
+    pace = [people.pace(project, person) for person in ids]
     known = [seconds for seconds in pace if seconds is not None]
     usual = float(np.median(known)) if known else 1.0
     return _People(np.array(ids, dtype=np.int64), np.array([one or usual for one in pace], dtype=np.float32))
-
-
-def _pace(project: Project, person: int) -> float | None:
-    own = project.annotations.current().filter(annotator=person, source=Annotation.Source.ANSWER, seconds__gt=0)
-    latest = [took for took in own.order_by("-sequence").values_list("seconds", flat=True)[:PACE_OF] if took]
-    return float(np.median(latest)) if latest else None
 
 
 def _seen(project: Project) -> dict[int, set[int]]:
@@ -195,7 +190,7 @@ def _seen(project: Project) -> dict[int, set[int]]:
     return found
 
 
-def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
+def _opinions(known: _Known, whom: _People, share: float) -> list[Asked]:
     """Where votes and models leave a label less sure than the project asks for; none before a model may doubt."""
     informed, pool, project = known.result.informed, known.pool, known.round.project
     if informed is None:
@@ -206,14 +201,13 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
     doubtful = np.flatnonzero(wanted)
     doubtful = doubtful[np.argsort(informed.confidence[doubtful], kind="stable")[:LOOKED_AT]]
     ids = pool.ids[informed.items[doubtful]].tolist()
-    seen = np.array([[int(person) in known.seen.get(item, ()) for item in ids] for person in people.ids], dtype=bool)
-    raw, _ = _sure(pool, known.before)
+    seen = np.array([[int(person) in known.seen.get(item, ()) for item in ids] for person in whom.ids], dtype=bool)
     room = round(share * len(known.result.selection.items)) or project.batch_size
     best = overlap.most_telling(
         overlap.Doubtful(informed.posterior[doubtful], informed.votes.given[doubtful]),
-        seen.reshape(len(people.ids), len(ids)),
-        overlap.confusions_of(people.ids, informed),
-        people.seconds,
+        seen.reshape(len(whom.ids), len(ids)),
+        overlap.confusions_of(whom.ids, informed),
+        whom.seconds,
         count=room,
     )
     return [
@@ -221,11 +215,10 @@ def _opinions(known: _Known, people: _People, share: float) -> list[Asked]:
             item=ids[one.place],
             standing=pool.label_id(int(informed.labels[doubtful[one.place]])),
             sure=float(informed.confidence[doubtful[one.place]]),
-            uncalibrated=raw.get(ids[one.place]),
-            wanted=int(people.ids[one.person]),
+            uncalibrated=known.labels[ids[one.place]].uncalibrated,
+            wanted=int(whom.ids[one.person]),
             draw=Query.Draw.OPINION,
             reason="A second look: somebody has answered it, and more than one opinion is wanted.",
-            gain=one.gain,
         )
         for one in best
     ]
@@ -244,14 +237,13 @@ def _drawn(known: _Known, members: int) -> list[Asked]:
         return []
     rng = np.random.default_rng([known.round.seed, 95])
     items = rng.permutation(np.array(free, dtype=np.int64))[: min(due, project.batch_size)].tolist()
-    (sure, label), (raw, _) = _sure(pool, known.result), _sure(pool, known.before)
     now = dict(Item.objects.filter(pk__in=items).values_list("pk", "label_id"))
     return [
         Asked(
             item=item,
-            standing=label.get(item, now[item]),
-            sure=sure.get(item),
-            uncalibrated=raw.get(item),
+            standing=known.labels[item].label if item in known.labels else now[item],
+            sure=known.labels[item].sure if item in known.labels else None,
+            uncalibrated=known.labels[item].uncalibrated if item in known.labels else None,
             wanted=None,
             draw=Query.Draw.RECHECK,
             reason="Drawn at random to be answered twice, to see how often people agree.",
@@ -262,14 +254,13 @@ def _drawn(known: _Known, members: int) -> list[Asked]:
     ]
 
 
-def _sure(pool: Pool, result: RoundResult) -> tuple[dict[int, float], dict[int, int | None]]:
-    """By item: how sure its label is and what it is, where a model has a say."""
-    informed = result.informed
-    if informed is None:
-        return {}, {}
-    ids = pool.ids[informed.items].tolist()
-    labels = [pool.label_id(label) for label in informed.labels.tolist()]
-    return dict(zip(ids, informed.confidence.tolist(), strict=True)), dict(zip(ids, labels, strict=True))
+def _labels(pool: Pool, result: RoundResult, before: RoundResult) -> dict[int, _Label]:
+    if result.informed is None or before.informed is None:
+        return {}
+    ids = pool.ids[result.informed.items].tolist()
+    labels = [pool.label_id(label) for label in result.informed.labels.tolist()]
+    sure, raw = result.informed.confidence.tolist(), before.informed.confidence.tolist()
+    return {item: _Label(*told) for item, *told in zip(ids, labels, sure, raw, strict=True)}
 
 
 def store(found: Round, again: Again, *, sequence: int, chosen: int, step: int) -> None:
@@ -307,4 +298,4 @@ def store(found: Round, again: Again, *, sequence: int, chosen: int, step: int) 
         )
         for place, one in enumerate(asked)
     )
-    Project.objects.filter(pk=project.pk).exclude(review_share=again.share).update(review_share=again.share)
+    Project.objects.filter(pk=project.pk).update(review_share=again.share)

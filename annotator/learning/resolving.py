@@ -30,21 +30,21 @@ def store(found: Round, seen: dict[int, tuple[int | None, float]], *, sequence: 
     later = Annotation.objects.filter(project=found.project_id, item__in=list(seen), sequence__gt=sequence)
     told = Item.objects.filter(id__in=list(seen), confidence_source__in=[VOTES, MODEL, CONSENSUS])
     settled = told.exclude(pk__in=later.values("item"))
-    known = [item for item in settled if by_model or item.label_id == seen[item.pk][0]]
-    others = [item for item in known if item.label_id != seen[item.pk][0]]
-    surer = [item for item in known if item not in others]
-    relabeled = [item for item in others if _settle(item, *seen[item.pk])]
+    relabeled, surer = [], []
+    for item in settled:
+        label, sure = seen[item.pk]
+        if item.label_id == label and _is_news(item, sure):
+            surer.append(item)
+        elif item.label_id != label and by_model:
+            item.outcome = Item.Outcome.OUT_OF_SCOPE if label is None else Item.Outcome.LABEL
+            item.label_id, item.confidence, item.confidence_source = label, sure, CONSENSUS
+            relabeled.append(item)
     Item.objects.bulk_update(relabeled, ["outcome", "label", "confidence", "confidence_source"])
-    changed = [item for item in surer if _settle(item, *seen[item.pk])]
-    Item.objects.bulk_update(changed, ["confidence", "confidence_source"])
+    Item.objects.bulk_update(surer, ["confidence", "confidence_source"])
 
 
-def _settle(item: Item, label: int | None, sure: float) -> bool:
-    """Whether anything worth a write has changed."""
-    if item.label_id != label:
-        item.outcome = Item.Outcome.LABEL if label is not None else Item.Outcome.OUT_OF_SCOPE
-        item.label_id, item.confidence, item.confidence_source = label, sure, CONSENSUS
-        return True
+def _is_news(item: Item, sure: float) -> bool:
+    """Takes over how sure the label is, where that is worth a write."""
     if abs((item.confidence or 0) - sure) <= NOTICEABLE:
         return False
     item.confidence = sure

@@ -91,10 +91,9 @@ def _twins(data: RoundInput, result: RoundResult) -> list[Found]:
     """Of near-duplicates with different labels the less sure, against the surest; none that a reviewer decided."""
     resolved = result.resolved
     groups = resolved.items if data.groups is None else data.groups[resolved.items]
-    order = np.lexsort((-resolved.confidence, groups))
-    surest = order[np.flatnonzero(np.diff(groups[order], prepend=-1))]
-    of_group = dict(zip(groups[surest].tolist(), surest.tolist(), strict=True))
-    best = np.array([of_group[int(group)] for group in groups], dtype=np.int64)
+    _, group = np.unique(groups, return_inverse=True)
+    order = np.lexsort((-resolved.confidence, group))
+    best = order[np.searchsorted(group[order], group)]  # the surest of each one's group
     differ = np.flatnonzero((resolved.labels != resolved.labels[best]) & ~data.trusted[resolved.items])
     return [
         Found(

@@ -9,12 +9,15 @@ from alcore import scoring
 from alcore.inputs import RoundInput
 from alcore.intervals import Z95
 from alcore.rounds import RoundResult
+from annotator import issues
 from annotator.learning import training
 from annotator.learning.loading import Ints, Pool
 from annotator.models import Annotation, Project
 from annotator.serving import ENOUGH_TO_SAY
 
 FEWEST_CHANGED = 3  # labels that differ from what was first given
+GROWN = 1.2  # times as many changed labels as when it was last told, and it is told again: it trains two models
+MOST_TAUGHT = 3_000  # labels that either model learns from, drawn
 Outcome = Annotation.Outcome
 
 
@@ -34,10 +37,10 @@ class Worth:
 
 
 def compare(project: Project, pool: Pool, data: RoundInput, result: RoundResult, sequence: int) -> dict[str, Any]:
-    """As plain data; empty where hardly anything was changed, or the audit says too little.
+    """As plain data; empty where hardly anything was changed since it was last told, or the audit says too little.
 
-    Both are trained alike, on all labels and without weights, by the project's head, or a linear layer where that is a
-    network trained end to end; and judged on the reporting half of the audit.
+    Both are trained alike, on the same labels (3,000 at most) and without weights, by the project's head, or a linear
+    layer where that is a network trained end to end; and judged on the reporting half of the audit.
     """
     resolved = result.resolved
     audited = np.flatnonzero((data.audit_label >= 0) & data.audit_reporting)
@@ -47,12 +50,16 @@ def compare(project: Project, pool: Pool, data: RoundInput, result: RoundResult,
         dtype=np.int64,
     )
     changed = int((before != resolved.labels).sum())
-    if changed < FEWEST_CHANGED or len(audited) < ENOUGH_TO_SAY or result.served is None:
+    last = issues.worth(project)
+    enough = max(FEWEST_CHANGED, GROWN * last["changed"] if last else 0)
+    if changed < enough or len(audited) < ENOUGH_TO_SAY or result.served is None:
         return {}
-    if len(np.unique(before)) < 2:
+    drawn = np.sort(np.random.default_rng(project.seed).permutation(len(before))[:MOST_TAUGHT])
+    taught = (before[drawn], resolved.labels[drawn])
+    if min(len(np.unique(labels)) for labels in taught) < 2:
         return {}
-    truth, items = data.audit_label[audited], resolved.items
-    right = [_predicted(project, pool, data, items, said, audited) == truth for said in (before, resolved.labels)]
+    truth, items = data.audit_label[audited], resolved.items[drawn]
+    right = [_predicted(project, pool, data, items, labels, audited) == truth for labels in taught]
     low, high = _interval(won=int((right[1] & ~right[0]).sum()), lost=int((right[0] & ~right[1]).sum()), of=len(truth))
     return asdict(
         Worth(

@@ -16,8 +16,8 @@ class QueryQuerySet(models.QuerySet["Query"]):
         return self.filter(draw__in=[Query.Draw.RANKED, Query.Draw.RANDOM, Query.Draw.SAMPLED])
 
     def asking_again(self) -> "QueryQuerySet":
-        """Of items that somebody has answered already, for another person."""
-        return self.filter(draw__in=[Query.Draw.OPINION, Query.Draw.RECHECK])
+        """Second answers, of another person."""
+        return self.filter(draw__in=Query.AGAIN)
 
     def answered(self) -> "QueryQuerySet":
         return self.filter(state=Query.State.ANSWERED)
@@ -44,6 +44,8 @@ class Query(models.Model):
         OPINION = "opinion", "Asked again, of somebody else"
         RECHECK = "recheck", "Drawn at random to be asked twice"
         CHECK = "check", "Drawn to check labels confirmed in bulk"
+
+    AGAIN = (Draw.OPINION, Draw.RECHECK)  # of an item that somebody has answered, for another person
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="queries")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="queries")

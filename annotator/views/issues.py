@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from annotator import access, enqueue, progress, reviewing
+from annotator import access, enqueue, reviewing
 from annotator import issues as doubts
 from annotator.errors import InvalidInputError, RefusedError
 from annotator.forms import ChoiceForm
@@ -42,7 +42,8 @@ def decide(request: PersonRequest, slug: str, issue_id: int) -> HttpResponseBase
     issue = access.issue_for_owner(request.user, slug, issue_id)
     following = _following(list(doubts.open_issues(issue.project)[:LISTED]), issue)
     said = doubts.said_of(issue)
-    note = f"{_decide(request, issue)} Said before: {', '.join(said)}."
+    note = _decide(request, issue)
+    note += f" Said before: {', '.join(said)}." if said else ""
     return _on(request, issue.project, note, chosen=following)
 
 
@@ -55,6 +56,8 @@ def keep(request: PersonRequest, slug: str) -> HttpResponseBase:
     if not marked:
         raise InvalidInputError("Mark the issues whose given label is to be kept.")
     kept = reviewing.confirm_many(project, marked[:LISTED], reviewer=request.user)
+    if not kept:
+        return _on(request, project, "Nothing was kept: these are decided already, or doubted in two ways each.")
     return _on(request, project, f"Kept: {kept} given labels.")
 
 
@@ -123,7 +126,7 @@ def _page(request: PersonRequest, project: Project, *, chosen: int | None, note:
         "beside": doubts.beside(issue) if issue else None,
         "outcome": doubts.outcome(project),
         "twice": doubts.twice(project),
-        "worth": progress.worth(project),
+        "worth": doubts.worth(project),
         "previous": listed[place - 1] if place > 0 else None,
         "next": listed[place + 1] if place + 1 < len(listed) else None,
         "note": note,
