@@ -75,6 +75,9 @@ def make_project(page: Page, options: argparse.Namespace, truth: Truth) -> str:
     page.check('input[name="kind"][value="image"]')
     page.fill('textarea[name="label_names"]', "\n".join(LABELS))
     page.set_input_files('input[name="file"]', truth.archive())
+    if options.alone:
+        page.click("text=How often one item is asked")
+        page.fill('input[name="overlap"]', "1")
     page.click("text=Make the project")
     page.wait_for_url(lambda url: "/projects/new" not in url)
     return page.url.removeprefix(f"{options.address}/projects/").split("/")[0]
@@ -159,6 +162,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--items", type=int, default=1500)
     parser.add_argument("--answers", type=int, default=450)
     parser.add_argument("--review", type=int, default=40, help="flags decided at most")
+    parser.add_argument("--alone", action="store_true", help="every item of one person, so no second opinions")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chromium", default=os.environ.get("WINNOW_CHROMIUM") or shutil.which("chromium"))
     parser.add_argument("--shots", type=Path)

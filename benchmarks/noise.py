@@ -272,6 +272,7 @@ def main() -> None:
     print(f"\n{noise_worth.heading()}")
     for one in figures:
         print(noise_worth.line(one["name"], one), flush=True)
+    print(f"\n{noise_worth.summary(figures, OURS)}")
     with options.out.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -18,6 +18,7 @@ from models_zoo.training import TrainingConfig
 
 REVIEWED = 0.2  # of the answers, where some go to asking again
 ARMS = ("none", "cleanlab", "winnow", "review", "cl. review", "clean")
+WON = 0.5  # of the lost accuracy: what review is to win back
 LEAST_LOST = 0.01  # of accuracy, below which there is nothing to win back
 
 
@@ -123,6 +124,22 @@ def entry(accuracies: list[dict[str, float]], wrong_rows: list[dict[str, float]]
             "wrong_rows": float(np.mean([run.get(name, run["none"]) for run in wrong_rows])),
         }
     return told
+
+
+def summary(cells: list[dict[str, Any]], detector: str) -> str:
+    """Over all cells with wrong labels: how often the detector beats the peer, and what review leaves and wins back."""
+    noisy = [cell for cell in cells if cell["share"] > 0]
+    changes = [cell["detectors"][detector]["minus_peer"] for cell in noisy]
+    above, below = sum(low > 0 for _, low, _ in changes), sum(high < 0 for *_, high in changes)
+    told = [cell["worth"] for cell in noisy]
+    halved = sum(one["review"]["wrong_rows"] <= one["none"]["wrong_rows"] / 2 for one in told)
+    lost = [one["review"]["won_back"] for one in told if one["review"]["won_back"] is not None]
+    won = sum(share >= WON for share in lost)
+    return (
+        f"{len(noisy)} cells with wrong labels: average precision surely above the peer's in {above}, "
+        f"surely below in {below}; review leaves at most half of the wrong rows in {halved}, and wins back "
+        f"half of the lost accuracy in {won} of the {len(lost)} where any is lost."
+    )
 
 
 def line(name: str, one: dict[str, Any]) -> str:
